@@ -1,0 +1,90 @@
+"""Questions that the control plane asks its planner, which knows the components, and their answers."""
+
+from typing import Any
+
+import msgspec
+
+from hanse.core.roles import PartyId, Role
+from hanse.core.schema import Schema
+from hanse.core.specs import ArtefactKind, PipelineSpec
+
+
+class Learns(msgspec.Struct, frozen=True):
+    """One `Learns` line of a component: what `role` learns, and under which settings the line holds."""
+
+    role: Role
+    text: str
+    when: dict[str, Any] = {}
+
+
+class ComponentCard(msgspec.Struct, frozen=True):
+    """Everything the rest of the platform knows of a component: data, no code."""
+
+    name: str
+    version: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    protocol: str
+    secure: str
+    learns: tuple[Learns, ...]
+    roles: tuple[Role, ...]
+    inputs: dict[Role, dict[str, ArtefactKind]]
+    outputs: dict[Role, dict[str, ArtefactKind]]
+    applies: tuple[Role, ...]
+    apply_inputs: dict[Role, dict[str, ArtefactKind]]
+    apply_outputs: dict[Role, dict[str, ArtefactKind]]
+    optional: tuple[str, ...]
+    params: dict[str, Any]
+
+
+class DescribeCatalogue(msgspec.Struct, frozen=True, tag=True):
+    """Which components does this installation have? Answer: `Catalogue`."""
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    components: tuple[ComponentCard, ...]
+
+
+class CheckPipeline(msgspec.Struct, frozen=True, tag=True):
+    """Is this pipeline sound, as far as `party` can tell? Answer: `PipelineCheck`.
+
+    `schemas` has the granted schema of each dataset of this party, by dataset name; `versions` the component versions
+    that the guest proposes (empty when the guest itself asks); `models` the component of each `model:` input.
+    """
+
+    pipeline: PipelineSpec
+    party: PartyId
+    schemas: dict[str, Schema]
+    versions: dict[str, str] = {}
+    models: dict[str, str] = {}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing wrong with a pipeline, at one task (empty: the pipeline itself), in words."""
+
+    task: str
+    message: str
+    remedy: str = ""
+
+
+class PlannedTask(msgspec.Struct, frozen=True):
+    """How one task runs: which component (the model's own for `predict`), which parties, after which tasks."""
+
+    name: str
+    component: str
+    version: str
+    parties: tuple[PartyId, ...]
+    after: tuple[str, ...]
+    outputs: dict[PartyId, dict[str, ArtefactKind]]
+    apply: bool = False
+
+
+class PipelineCheck(msgspec.Struct, frozen=True):
+    """`tasks` in an order in which they can run; empty when there are problems."""
+
+    problems: tuple[Problem, ...]
+    tasks: tuple[PlannedTask, ...]
+    learns: dict[str, tuple[Learns, ...]] = {}
+
+
+Question = DescribeCatalogue | CheckPipeline

@@ -1,0 +1,1 @@
+"""Typed face of the kernel extension: numpy columns in, numpy columns out."""

@@ -1,0 +1,1 @@
+"""Conversations that several components use, and the channel that all of them speak over."""

@@ -1,0 +1,189 @@
+"""How parties talk: typed messages over one ordered stream per pair of parties.
+
+There are no tags. `recv(T)` takes the peer's next message and it must be a `T`; anything else is that peer's fault and
+ends the task. What runs at once forks its own numbered stream.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from hanse.core.events import Event, Metric, Note, Progress
+from hanse.core.faults import Fault, HanseError
+from hanse.core.roles import PartyId, Role, role_of
+from hanse.core.specs import Disclosure
+from hanse.protocols.messages import Message, decode
+
+M = TypeVar("M", bound=Message)
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class ProtocolError(HanseError):
+    """A peer broke the protocol; `peer` says which one, for the transcript and the operator."""
+
+    def __init__(self, peer: PartyId, rule: str) -> None:
+        super().__init__(
+            Fault("protocol.broken", peer, cause=rule, remedy=f"ask {peer} which release it runs, then run again")
+        )
+        self.peer = peer
+
+
+class PeerLost(HanseError):
+    """A peer's attempt has ended, or its node is away: nothing more will come from it."""
+
+    def __init__(self, peer: PartyId, fault: Fault | None = None) -> None:
+        super().__init__(
+            fault or Fault("peer.lost", peer, cause="its side of the task has ended", remedy="see that party's own log")
+        )
+        self.peer = peer
+
+
+class Channel(Protocol):
+    """Bytes in order between this party and each peer. TLS, metering, deadlines and faults wrap this shape."""
+
+    async def send(self, peer: PartyId, payload: bytes) -> None: ...
+
+    async def recv(self, peer: PartyId) -> bytes: ...
+
+    def fork(self, stream: int) -> "Channel": ...
+
+
+class Entropy(Protocol):
+    """Where randomness comes from: OS entropy in production, seeded in the simulation only."""
+
+    def seed(self) -> bytes:
+        """Return 32 fresh bytes, to be used once."""
+        ...
+
+
+class Attempt(Protocol):
+    """What surrounds a role's program: its node. `save` numbers checkpoints from 1, the same at every party."""
+
+    def report(self, event: Event) -> None: ...
+
+    async def spend(self, queries: int) -> None: ...
+
+    def save(self, number: int, state: bytes) -> None: ...
+
+    def saved(self) -> tuple[int, bytes] | None: ...
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One other party, as a role's program sees it."""
+
+    id: PartyId
+    channel: Channel
+
+    async def send(self, message: Message) -> None:
+        await self.channel.send(self.id, message.encode())
+
+    async def recv(self, kind: type[M]) -> M:
+        payload = await self.channel.recv(self.id)
+        try:
+            return decode(payload, kind)
+        except ValueError as error:
+            raise ProtocolError(self.id, f"sent {error}") from error
+
+    def must(self, holds: object, rule: str) -> None:
+        """Raise ProtocolError naming this peer unless the rule holds."""
+        if not holds:
+            raise ProtocolError(self.id, rule)
+
+    def fork(self, stream: int) -> "Peer":
+        """Return this peer on its own ordered stream; both sides fork the same number."""
+        return replace(self, channel=self.channel.fork(stream))
+
+
+class Peers(tuple[Peer, ...]):
+    """All parties of one role, in the job's order."""
+
+    async def send(self, message: Message) -> None:
+        await asyncio.gather(*(peer.send(message) for peer in self))
+
+    async def gather(self, kind: type[M]) -> list[M]:
+        return list(await asyncio.gather(*(peer.recv(kind) for peer in self)))
+
+
+class Party:
+    """Who I am in this task, whom I can talk to, and where my randomness comes from."""
+
+    def __init__(
+        self,
+        me: PartyId,
+        others: tuple[PartyId, ...],
+        channel: Channel,
+        rng: Entropy,
+        attempt: Attempt,
+        *,
+        threads: int = 1,
+        disclosure: Disclosure | None = None,
+        organisations: Mapping[PartyId, str] | None = None,
+    ) -> None:
+        self.id = me
+        self.rng = rng
+        self.threads = threads
+        self.disclosure = disclosure or Disclosure()
+        self.organisations = dict(organisations or {})
+        self._peers = {other: Peer(other, channel) for other in others}
+        self._attempt = attempt
+        self._checkpoint = (attempt.saved() or (0, b""))[0]
+
+    @property
+    def role(self) -> Role:
+        return role_of(self.id)
+
+    def peers(self, role: Role) -> Peers:
+        return Peers(peer for party, peer in self._peers.items() if role_of(party) == role)
+
+    def peer(self, party: PartyId) -> Peer:
+        return self._peers[party]
+
+    @property
+    def guest(self) -> Peer:
+        (guest,) = self.peers("guest")
+        return guest
+
+    @property
+    def host(self) -> Peer:
+        (host,) = self.peers("host")
+        return host
+
+    @property
+    def hosts(self) -> Peers:
+        return self.peers("host")
+
+    @property
+    def arbiter(self) -> Peer:
+        (arbiter,) = self.peers("arbiter")
+        return arbiter
+
+    @property
+    def everyone(self) -> Peers:
+        return Peers(self._peers.values())
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        self._attempt.report(Progress(done, total, note))
+
+    def metric(self, name: str, value: float, step: int = 0) -> None:
+        self._attempt.report(Metric(name, value, step))
+
+    def note(self, text: str) -> None:
+        self._attempt.report(Note(text))
+
+    async def spend(self, queries: int) -> None:
+        """Count queries against the dataset's disclosure limit, durably, before they are answered."""
+        await self._attempt.spend(queries)
+
+    def checkpoint(self, state: msgspec.Struct) -> None:
+        """Keep `state` so that a restarted attempt goes on from here. Never put an encryption seed into it."""
+        self._checkpoint += 1
+        self._attempt.save(self._checkpoint, msgspec.msgpack.encode(state))
+
+    def resumed(self, kind: type[S]) -> S | None:
+        """Return the state of the greatest checkpoint that every party has, or None on a fresh start."""
+        saved = self._attempt.saved()
+        return None if saved is None else msgspec.msgpack.decode(saved[1], type=kind)
