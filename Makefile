@@ -1,0 +1,109 @@
+# The only commands of this project. `make` alone lists them. Each one first sets up what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+.PHONY: help setup demo test test-deep check e2e bench docs dev
+
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+export CARGO_TERM_PROGRESS_WHEN ?= auto
+
+PY := .venv/bin/python
+WORKERS ?= 2
+ARGS ?=
+say = @printf '\033[1m%s\033[0m\n'
+
+# A stamp says that a step was done in this folder, after the last change of what it depends on.
+# All of them fall when the environment is gone, cannot run, or was made in another folder.
+ifneq ($(shell $(PY) -c 'import sys; print(sys.prefix)' 2>/dev/null),$(CURDIR)/.venv)
+  $(shell rm -rf .stamps)
+endif
+ifeq ($(wildcard src/hanse/kernel/_kernel*),src/hanse/kernel/_kernel.pyi)
+  $(shell rm -f .stamps/kernel)
+endif
+
+help: ## what you are reading
+	@echo "usage: make <command>        (ARGS='…' is handed on to what the command runs)"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---------------------------------------------------------------- what the commands stand on
+.stamps/venv:
+	@mkdir -p .stamps
+	@build_support/environment.sh venv
+	@touch $@
+
+.stamps/run: .stamps/venv requirements/build.txt requirements/run.txt
+	@build_support/environment.sh packages build.txt
+	@build_support/environment.sh packages run.txt
+	@touch $@
+
+.stamps/dev: .stamps/run requirements/dev.txt
+	@build_support/environment.sh packages dev.txt
+	@touch $@
+
+KERNEL := $(shell find kernel -not -name '*.md' -not -path '*/target/*') Cargo.toml Cargo.lock
+.stamps/kernel: .stamps/run pyproject.toml $(KERNEL)
+	@build_support/environment.sh kernel
+	@touch $@
+
+# ---------------------------------------------------------------- the commands
+setup: .stamps/dev .stamps/kernel ## everything a developer needs: environment, packages, Rust kernel
+	$(say) "ready     .venv/bin/hanse --help"
+
+demo: .stamps/kernel ## three organisations on this machine, from raw files to scored customers
+	@.venv/bin/hanse demo $(ARGS)
+
+# $(call tier,marker expression,what to say when the tier is empty: nothing means that empty is a failure)
+tier = @$(PY) -m pytest -q -n $(WORKERS) -m '$(1)' $(ARGS) || { rc=$$?; [ $$rc = 5 ] && [ -n "$(2)" ] && echo "$(2)" || exit $$rc; }
+
+test: .stamps/dev .stamps/kernel ## unit and integration tests of Rust and Python (under 10 minutes)
+	$(say) "rust      cargo test"
+	@cargo test --locked --quiet -p hanse-kernel
+	$(say) "python    pytest (without the deep and e2e tiers)"
+	$(call tier,not deep and not e2e)
+
+test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30 minutes)
+	$(call tier,deep,this tier holds no test)
+
+e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the command line
+	$(call tier,e2e and not deep,this tier holds no test)
+
+CHECKS := locks format lint types architecture stubs rust-format rust-lint parameters rules
+check: .stamps/dev .stamps/kernel ## every rule of the project that reads code instead of running it
+	@failed=(); for name in $(CHECKS); do \
+	  printf '\033[1m%-12s\033[0m ' "$$name"; \
+	  if output=$$($(MAKE) check-$$name 2>&1); then echo ok; else echo FAILED; printf '%s\n' "$$output"; failed+=("$$name"); fi; \
+	done; [ $${#failed[@]} = 0 ] || { echo "failed: $${failed[*]}   (one alone: make check-NAME)"; exit 1; }
+
+check-locks:
+	@$(PY) build_support/locks.py check
+check-format:
+	@.venv/bin/ruff format --check .
+check-lint:
+	@.venv/bin/ruff check .
+check-types:
+	@$(PY) -m mypy
+check-architecture:
+	@.venv/bin/lint-imports
+check-stubs:
+	@MYPYPATH=src $(PY) -m mypy.stubtest hanse.kernel._kernel
+check-rust-format:
+	@cargo fmt --all --check
+check-rust-lint:
+	@cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+check-parameters:
+	@$(PY) kernel/core/parameters.py
+check-rules:
+	@$(PY) -m pytest -q -m 'not deep' tests/architecture
+
+bench: .stamps/dev .stamps/kernel ## every performance claim, in its quick form (one alone: make bench ARGS=bench/boost.py)
+	@for file in $(or $(ARGS),$(sort $(wildcard bench/*.py))); do echo "$$file" >&2; $(PY) $$file --quick; done
+
+docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue and check every link
+	@$(PY) build_support/component_pages.py write
+	@$(PY) build_support/links.py
+
+dev: setup ## a node on this machine that runs the code of this folder (data in .dev/)
+	@.venv/bin/hanse node up --help
