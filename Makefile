@@ -13,7 +13,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 PY := .venv/bin/python
 WORKERS ?= 2
 ARGS ?=
-say = @printf '\033[1m%s\033[0m\n'
+say = @printf '%s\n'
 
 # A stamp says that a step was done in this folder, after the last change of what it depends on.
 # All of them fall when the environment is gone, cannot run, or was made in another folder.
@@ -25,7 +25,7 @@ ifeq ($(wildcard src/hanse/kernel/_kernel*),src/hanse/kernel/_kernel.pyi)
 endif
 
 help: ## what you are reading
-	@echo "usage: make <command>        (ARGS='…' is handed on to what the command runs)"
+	@echo "usage: make <command>        (ARGS="…" is handed on to what the command runs)"
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---------------------------------------------------------------- what the commands stand on
@@ -73,7 +73,7 @@ e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the com
 CHECKS := locks format lint types architecture stubs rust-format rust-lint parameters rules
 check: .stamps/dev .stamps/kernel ## every rule of the project that reads code instead of running it
 	@failed=(); for name in $(CHECKS); do \
-	  printf '\033[1m%-12s\033[0m ' "$$name"; \
+	  printf '%-13s' "$$name"; \
 	  if output=$$($(MAKE) check-$$name 2>&1); then echo ok; else echo FAILED; printf '%s\n' "$$output"; failed+=("$$name"); fi; \
 	done; [ $${#failed[@]} = 0 ] || { echo "failed: $${failed[*]}   (one alone: make check-NAME)"; exit 1; }
 

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 rust_needed=1.89
 
-say() { printf '\033[1m%s\033[0m\n' "$*"; }
+say() { printf '%s\n' "$*"; }
 missing=()
 lack() { missing+=("$1|$2"); }
 
@@ -95,7 +95,12 @@ build_kernel() {
   find_compilers
   stop_if_lacking
   say "kernel    cargo build --release (the first time takes about a minute)"
-  VIRTUAL_ENV="$PWD/.venv" .venv/bin/maturin develop --release --locked --quiet
+  VIRTUAL_ENV="$PWD/.venv" .venv/bin/maturin develop --release --locked --skip-install
+  say "hanse     editable install of this folder"
+  local editable=(install --quiet --no-deps --no-build-isolation --editable .)
+  export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
+  if [ -x .venv/bin/uv ] && UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip "${editable[@]}" --python .venv/bin/python; then return; fi
+  .venv/bin/python -m pip "${editable[@]}" --disable-pip-version-check
 }
 
 case "${1:-}" in
