@@ -53,7 +53,7 @@ def _buffer(value: Any) -> memoryview:
     if not isinstance(value, np.ndarray) or value.ndim != 1:
         raise TypeError(f"a field of type {type(value).__name__} does not cross the wire")
     little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
-    return memoryview(little).cast("B")
+    return little.view(np.uint8).data
 
 
 def _array(kind: Any, raw: Any) -> Any:
