@@ -70,7 +70,7 @@ test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30
 e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the command line
 	$(call tier,e2e and not deep,this tier holds no test)
 
-CHECKS := locks format lint types architecture stubs rust-format rust-lint parameters rules
+CHECKS := locks format lint types layers stubs rust-format rust-lint parameters rules
 check: .stamps/dev .stamps/kernel ## every rule of the project that reads code instead of running it
 	@failed=(); for name in $(CHECKS); do \
 	  printf '%-13s' "$$name"; \
@@ -85,8 +85,8 @@ check-lint:
 	@.venv/bin/ruff check .
 check-types:
 	@$(PY) -m mypy
-check-architecture:
-	@.venv/bin/lint-imports
+check-layers:
+	@$(PY) build_support/layers.py
 check-stubs:
 	@MYPYPATH=src $(PY) -m mypy.stubtest hanse.kernel._kernel
 check-rust-format:

@@ -6,7 +6,7 @@
 A lock holds versions and hashes and no address, so that it works with any mirror:
 
     build.txt        what builds the extension       run.txt   what a node needs
-    dev.txt          run + extra [ml] + the tools    constraints.txt   dev.txt and build.txt without hashes, for `pip install -e -c`
+    dev.txt          run + extra [ml] + the tools    constraints.txt   build and dev without hashes, for `pip install -c`
     inputs.sha256    digest of the sections of pyproject.toml that were resolved
 """
 
@@ -87,10 +87,8 @@ def list_faults() -> list[str]:
         faults.append("requirements/constraints.txt does not say what the hashed locks say")
     if clash := set(read_pins("run.txt")) - set(read_pins("dev.txt")):
         faults.append(f"dev.txt does not hold what run.txt holds: {', '.join(sorted(clash))}")
-    for path in sorted(LOCKS.iterdir()):
-        if HOST.search(path.read_text("utf-8")):
-            faults.append(f"requirements/{path.name} names the address of a package index")
-    return faults
+    addressed = [path.name for path in sorted(LOCKS.iterdir()) if HOST.search(path.read_text("utf-8"))]
+    return faults + [f"requirements/{name} names the address of a package index" for name in addressed]
 
 
 def main() -> None:
