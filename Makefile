@@ -55,14 +55,15 @@ setup: .stamps/dev .stamps/kernel ## everything a developer needs: environment, 
 demo: .stamps/kernel ## three organisations on this machine, from raw files to scored customers
 	@.venv/bin/hanse demo $(ARGS)
 
-# $(call tier,marker expression,what to say when the tier is empty: nothing means that empty is a failure)
-tier = @$(PY) -m pytest -q -n $(WORKERS) -m '$(1)' $(ARGS) || { rc=$$?; [ $$rc = 5 ] && [ -n "$(2)" ] && echo "$(2)" || exit $$rc; }
+# $(call tier,marker expression,what to say when the tier is empty (nothing: empty is a failure),more for pytest)
+tier = @$(PY) -m pytest -q -n $(WORKERS) -m '$(1)' $(3) $(ARGS) || { rc=$$?; [ $$rc = 5 ] && [ -n "$(2)" ] && echo "$(2)" || exit $$rc; }
 
+# The tests of tests/architecture read code: `make check` runs them.
 test: .stamps/dev .stamps/kernel ## unit and integration tests of Rust and Python (under 10 minutes)
 	$(say) "rust      cargo test"
 	@cargo test --locked --quiet -p hanse-kernel
 	$(say) "python    pytest (without the deep and e2e tiers)"
-	$(call tier,not deep and not e2e)
+	$(call tier,not deep and not e2e,,--ignore=tests/architecture)
 
 test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30 minutes)
 	$(call tier,deep,this tier holds no test)
@@ -85,6 +86,7 @@ check-lint:
 	@.venv/bin/ruff check .
 check-types:
 	@$(PY) -m mypy
+	@$(PY) -m mypy --strict build_support tests $(wildcard bench)
 check-layers:
 	@$(PY) build_support/layers.py
 check-stubs:

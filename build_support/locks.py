@@ -6,7 +6,7 @@
 A lock holds versions and hashes and no address, so that it works with any mirror:
 
     build.txt        what builds the extension       run.txt   what a node needs
-    dev.txt          run + extra [ml] + the tools    constraints.txt   build and dev without hashes, for `pip install -c`
+    dev.txt          run + extra [ml] + tools    constraints.txt   build and dev without hashes, for `pip install -c`
     inputs.sha256    digest of the sections of pyproject.toml that were resolved
 """
 
