@@ -1,0 +1,131 @@
+"""The node's database: transactions that cannot surprise, and column types that every dialect has.
+
+On SQLite a deferred transaction that reads and then writes fails at once when another has written in between. So
+whoever writes says so before (`BEGIN IMMEDIATE`, one at a time, others wait), and a reader cannot write at all.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, Dialect, Engine, Integer, MetaData, Text, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import TypeDecorator
+
+from hanse.core.faults import HanseError, fault
+
+WAIT_MS = 30_000
+"""How long a writer waits for the one before it. Transactions are milliseconds long; this is for a stalled disk."""
+
+OLDEST_SQLITE = (3, 35)
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""A primary key that counts up by itself (SQLite counts only in a column declared INTEGER)."""
+
+
+class Base(DeclarativeBase):
+    """Mother of all tables; constraints get names, so that a later migration can name them on every dialect."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Record(TypeDecorator[Any]):
+    """A msgspec value (`Record(Schema)`, `Record(dict[str, int])`) kept as JSON text and checked when read."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (SQLAlchemy's signature)
+        return None if value is None else msgspec.json.decode(value, type=self.kind)
+
+
+class Database:
+    """One node's database. `with database.write() as session` commits at the end, or rolls back on an exception.
+
+    Objects stay readable after the end of their transaction. From a coroutine, use it in a thread.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _open(url)
+        self._writers = sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
+        self._readers = sessionmaker(self.engine.execution_options(writes=False), expire_on_commit=False)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Begin a transaction that may write; it waits its turn. Raises `database.*` when the disk will not have it."""
+        with _in_words(), self._writers.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Begin a transaction that sees one state throughout and cannot write."""
+        with _in_words(), self._readers() as session:
+            yield session
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _open(url: str) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=56)
+    if engine.dialect.name == "sqlite":
+        version = engine.dialect.dbapi.sqlite_version_info  # type: ignore[union-attr]  # sqlite3 is always there
+        if version < OLDEST_SQLITE:
+            raise fault("database.too_old", f"SQLite {'.'.join(map(str, version))} is older than 3.35")
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; `_begin_sqlite` does
+    for pragma in (f"busy_timeout = {WAIT_MS}", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", True)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+_WORDS = {
+    "database is locked": ("database.busy", "another transaction holds the database for over 30 s"),
+    "disk is full": ("database.full", "there is no room left on the disk"),
+    "attempt to write a readonly database": ("database.readonly", "the database may not be written"),
+    "unable to open database file": ("database.unopened", "the database file cannot be opened"),
+    "disk I/O error": ("database.broken", "the disk reports an error"),
+    "file is not a database": ("database.broken", "the file is not a database"),
+    "database disk image is malformed": ("database.broken", "the file is damaged"),
+}
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise explain(error) from error
+
+
+def explain(error: OperationalError) -> HanseError | OperationalError:
+    """Return the database's complaint in the catalogue's words, or as it is when the catalogue has none for it."""
+    said = str(error.orig)
+    return next((fault(code, cause) for words, (code, cause) in _WORDS.items() if words in said), error)

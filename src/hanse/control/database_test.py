@@ -1,0 +1,136 @@
+"""Transactions on a real file."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import String, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from hanse.control.audit import service as audit
+from hanse.control.audit.tables import AuditLine
+from hanse.control.database import Database, Record, explain
+from hanse.core.faults import HanseError
+from hanse.core.schema import Column, Schema
+
+
+class Own(DeclarativeBase):
+    """Tables of this test alone."""
+
+
+class Counter(Own):
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value: Mapped[int]
+    schema: Mapped[Schema | None] = mapped_column(Record(Schema))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    Own.metadata.create_all(database.engine)
+    AuditLine.metadata.create_all(database.engine, tables=[AuditLine.metadata.tables["audit_lines"]])
+    with database.write() as session:
+        session.add(Counter(name="a", value=0))
+    yield database
+    database.close()
+
+
+def add_one(database: Database) -> None:
+    with database.write() as session:
+        counter = session.get_one(Counter, "a")
+        counter.value += 1
+
+
+def add_twenty(database: Database) -> None:
+    for _ in range(20):
+        add_one(database)
+
+
+def read_value(database: Database) -> int:
+    with database.read() as session:
+        return session.get_one(Counter, "a").value
+
+
+def test_writers_that_read_first_wait_for_one_another_and_lose_nothing(database: Database) -> None:
+    threads = [threading.Thread(target=add_twenty, args=(database,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert read_value(database) == 120
+
+
+def test_an_exception_undoes_the_whole_transaction(database: Database) -> None:
+    def fail_after_writing() -> None:
+        with database.write() as session:
+            session.get_one(Counter, "a").value = 9
+            session.flush()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail_after_writing()
+    assert read_value(database) == 0
+
+
+def test_a_reader_cannot_write(database: Database) -> None:
+    def write_while_reading() -> None:
+        with database.read() as session:
+            session.get_one(Counter, "a").value = 9
+            session.flush()
+
+    with pytest.raises(HanseError) as caught:
+        write_while_reading()
+    assert caught.value.fault.code == "database.readonly"
+    add_one(database)  # the connection that refused goes on to serve writers
+
+
+def test_a_reader_sees_one_state_while_a_writer_commits(database: Database) -> None:
+    with database.read() as session:
+        assert session.get_one(Counter, "a").value == 0
+        add_one(database)
+        assert session.scalar(select(Counter.value)) == 0
+    assert read_value(database) == 1
+
+
+def test_a_structure_comes_back_as_it_went_in(database: Database) -> None:
+    schema = Schema((Column("phone", "text", "id"), Column("age", "integer")))
+    with database.write() as session:
+        session.add(Counter(name="b", value=1, schema=schema))
+    with database.read() as session:
+        assert session.get_one(Counter, "b").schema == schema
+        assert session.get_one(Counter, "a").schema is None
+
+
+def test_objects_outlive_their_transaction(database: Database) -> None:
+    with database.write() as session:
+        counter = session.get_one(Counter, "a")
+        counter.value = 7
+    assert counter.value == 7
+
+
+def test_complaints_of_the_disk_are_in_the_catalogues_words(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'absent' / 'test.db'}")
+    with pytest.raises(HanseError) as caught, database.read() as session:
+        session.execute(select(1))
+    assert caught.value.fault.code == "database.unopened"
+    full = explain(OperationalError("", None, Exception("database or disk is full")))
+    assert isinstance(full, HanseError)
+    assert full.fault.code == "database.full"
+
+
+def test_audit_lines_are_numbered_and_can_be_neither_changed_nor_removed(database: Database) -> None:
+    with database.write() as session:
+        audit.append(session, audit.ADMINISTRATOR, "dataset.register", "people", rows=3)
+        audit.append(session, audit.NODE, "node.start", "bank")
+    with database.read() as session:
+        first, second = audit.lines(session)
+        assert (first.number, first.action, first.details) == (1, "dataset.register", {"rows": 3})
+        assert [line.number for line in audit.lines(session, after=1)] == [second.number]
+    with pytest.raises(RuntimeError), database.write() as session:
+        session.get_one(AuditLine, 1).actor = "somebody else"
+    with pytest.raises(RuntimeError), database.write() as session:
+        session.delete(session.get_one(AuditLine, 1))
