@@ -18,7 +18,7 @@ say = @printf '%s\n'
 # A stamp says that a step was done in this folder, after the last change of what it depends on.
 # All of them fall when the environment is gone, cannot run, or was made in another folder.
 ifneq ($(shell $(PY) -c 'import sys; print(sys.prefix)' 2>/dev/null),$(CURDIR)/.venv)
-  $(shell rm -rf .stamps)
+  $(shell rm -rf .stamps 2>/dev/null)
 endif
 ifeq ($(wildcard src/hanse/kernel/_kernel*),src/hanse/kernel/_kernel.pyi)
   $(shell rm -f .stamps/kernel)
@@ -86,7 +86,7 @@ check-lint:
 	@.venv/bin/ruff check .
 check-types:
 	@$(PY) -m mypy
-	@$(PY) -m mypy --strict build_support tests $(wildcard bench)
+	@$(PY) -m mypy --strict --explicit-package-bases build_support tests $(wildcard bench/*.py)
 check-layers:
 	@$(PY) build_support/layers.py
 check-stubs:
