@@ -1,0 +1,1 @@
+"""Registered tables and their versions."""

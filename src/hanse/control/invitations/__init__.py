@@ -1,0 +1,1 @@
+"""Invitations: a partner joins with a short code."""

@@ -1,0 +1,1 @@
+"""This node: its keys, certificates and settings."""

@@ -1,0 +1,1 @@
+"""The organisations that this one works with."""

@@ -1,0 +1,1 @@
+"""Projects: which organisations work on what."""

@@ -1,0 +1,103 @@
+"""Settings of a node: `node.toml` in its directory, the environment (`HANSE_PARTY_PORT`), the command line.
+
+Later ones win. A port of 0 means any free one; the node writes the real ones to `node.json`.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from hanse.core.faults import HanseError, fault
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a node needs to know before it starts.
+
+    `party_host` is where the party port listens, `advertise` what partners dial (`bank.example:9443`, or a host alone;
+    empty: the listening address). `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
+    """
+
+    directory: Path
+    organisation: Title
+    node: Title = "node-1"
+    rest_host: str = "127.0.0.1"
+    rest_port: Port = 8480
+    party_host: str = "0.0.0.0"  # noqa: S104 (the party port is what partners reach; it admits pinned certificates only)
+    party_port: Port = 9443
+    advertise: str = ""
+    database: str = ""
+    threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] = os.cpu_count() or 1
+    memory_bytes: Annotated[int, msgspec.Meta(ge=1 << 28)] = 2 << 30
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.directory / 'hanse.db'}"
+
+
+def load_settings(
+    directory: Path, given: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
+) -> NodeSettings:
+    """Return the settings of the node in `directory`; `given` are the command line's, None meaning not given.
+
+    Raises `settings.invalid` with the place and the rule.
+    """
+    directory = directory.absolute()
+    words = os.environ if environment is None else environment
+    fields = {field.name for field in msgspec.structs.fields(NodeSettings)} - {"directory"}
+    spoken = {name: words[key] for name in fields if (key := f"HANSE_{name.upper()}") in words}
+    chosen = {name: value for name, value in (given or {}).items() if value is not None}
+    values = {**_read(directory / "node.toml"), **spoken, **chosen, "directory": str(directory)}
+    if "organisation" not in values:
+        raise fault("settings.invalid", "the organisation has no name", "start the node with --organisation NAME")
+    try:
+        settings = msgspec.convert(values, NodeSettings, strict=False)
+    except msgspec.ValidationError as error:
+        raise fault("settings.invalid", f"{error} (node.toml, HANSE_* or the command line)") from error
+    _demand_loopback(settings.rest_host)
+    return settings
+
+
+def save_settings(settings: NodeSettings) -> None:
+    """Write what a second start of the same node must know: its names. Ports and limits stay where they were said."""
+    lines = (f"{key} = {msgspec.json.encode(getattr(settings, key)).decode()}" for key in ("organisation", "node"))
+    path = settings.directory / "node.toml"
+    if not path.exists():
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise fault("settings.invalid", f"{path.name}: {error}") from error
+
+
+def _demand_loopback(host: str) -> None:
+    if host != "localhost" and not _is_loopback(host):
+        raise _no_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _no_loopback(host: str) -> HanseError:
+    return fault(
+        "settings.invalid",
+        f"rest_host is {host!r}: the administrator's port may be reached from this machine only",
+        "leave rest_host at 127.0.0.1 and reach it through ssh -L",
+    )
