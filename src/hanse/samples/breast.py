@@ -1,8 +1,8 @@
 """Breast Cancer Wisconsin (diagnostic), the real data set of scikit-learn, cut in three by columns.
 
 569 tumours, 30 measured columns (W. N. Street, W. H. Wolberg, O. L. Mangasarian, UCI 1993, CC BY 4.0). A hospital has
-the diagnosis and the ten standard errors, one laboratory the ten means, another the ten worst values. The data are public
-and small, so both laboratories consent to a higher disclosure figure than the platform's default.
+the diagnosis and the ten standard errors, one laboratory the ten means, another the ten worst values. The data are
+public and small, so both laboratories consent to a higher disclosure figure than the platform's default.
 """
 
 from types import ModuleType
