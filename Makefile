@@ -71,7 +71,7 @@ test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30
 e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the command line
 	$(call tier,e2e and not deep,this tier holds no test)
 
-CHECKS := locks format lint types layers stubs rust-format rust-lint parameters rules
+CHECKS := locks format lint types layers stubs docs rust-format rust-lint parameters rules
 check: .stamps/dev .stamps/kernel ## every rule of the project that reads code instead of running it
 	@failed=(); for name in $(CHECKS); do \
 	  printf '%-13s' "$$name"; \
@@ -91,6 +91,8 @@ check-layers:
 	@$(PY) build_support/layers.py
 check-stubs:
 	@MYPYPATH=src $(PY) -m mypy.stubtest hanse.kernel._kernel
+check-docs:
+	@$(PY) build_support/component_pages.py check
 check-rust-format:
 	@cargo fmt --all --check
 check-rust-lint:
@@ -103,9 +105,9 @@ check-rules:
 bench: .stamps/dev .stamps/kernel ## every performance claim, in its quick form (one alone: make bench ARGS=bench/boost.py)
 	@for file in $(or $(ARGS),$(sort $(wildcard bench/*.py))); do echo "$$file" >&2; $(PY) $$file --quick; done
 
-docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue and check every link
+docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue, check every path, link and command of the pages
 	@$(PY) build_support/component_pages.py write
-	@$(PY) build_support/links.py
+	@$(PY) -m pytest -q tests/architecture/documents_test.py
 
 dev: setup ## a node on this machine that runs the code of this folder (data in .dev/)
 	@.venv/bin/hanse node up --help

@@ -24,6 +24,7 @@ BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"\.?[\w.*-]+(?:/[\w.*-]+)*/?")
 TOP = {"src", "kernel", "tests", "docs", "bench", "build_support", "requirements", ".ci"}
+POINTER = re.compile(r"\bdocs/[\w/-]+\.md\b")
 VERB = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -34,7 +35,7 @@ def names_a_path(text: str) -> bool:
 
 
 def exists(root: Path, name: str) -> bool:
-    """A path counts from the project's folder, from src/hanse or from a crate; a bare name from anywhere in the source."""
+    """A path counts from the project's folder, from src/hanse or from a crate; a bare name from anywhere."""
     tops = [root, root / "src" / "hanse", *(root / "kernel").iterdir()]
     if "/" not in name:
         return any(any(top.rglob(name)) for top in tops[1:]) or (root / name).exists()
@@ -63,6 +64,14 @@ def test_every_path_that_a_page_names_exists(root: Path, page: str) -> None:
     text = (root / page).read_text("utf-8")
     named = {found for found in CODE.findall(BLOCK.sub("", text)) if names_a_path(found)}
     assert sorted(name for name in named if not exists(root, name)) == []
+
+
+def test_every_page_that_the_documents_or_the_source_point_to_exists(root: Path) -> None:
+    folders = ("docs", "src", "kernel", "bench", "tests")
+    texts = [path for name in folders for path in (root / name).rglob("*") if path.suffix in {".md", ".py", ".rs"}]
+    named = {found for path in texts for found in POINTER.findall(path.read_text("utf-8"))}
+    assert named
+    assert sorted(name for name in named if not (root / name).is_file()) == []
 
 
 def test_architecture_names_every_package(root: Path) -> None:
