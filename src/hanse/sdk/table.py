@@ -1,0 +1,264 @@
+"""Tables: read handles on immutable Parquet snapshots, with DuckDB underneath.
+
+Numbers come as numpy columns, ids as one packed buffer; nothing comes row by row. A missing value is NULL in the file
+and NaN in numpy (the ingest refuses NaN in the data, so the two are never confused).
+"""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from arro3.core import Array, DataType
+from arro3.core import Table as ArrowTable
+from numpy.typing import NDArray
+
+from hanse.core.faults import fault
+from hanse.core.schema import Column, ColumnType, Schema
+from hanse.core.specs import Artefact
+from hanse.kernel.ids import Ids
+from hanse.sdk.engine import BOUNDS, Bounds, connect, named, quote, read_reals, read_texts
+from hanse.sdk.files import digest, write_whole
+
+FILE = "table.parquet"
+SQL_TYPES: dict[ColumnType, str] = {"integer": "BIGINT", "real": "DOUBLE", "text": "VARCHAR"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a snapshot, in order: all of them or those taken, with columns added beside.
+
+    `schema` is what may be read. Make one with `Table.open` or `Table.of`.
+    """
+
+    path: Path
+    schema: Schema
+    _snapshot_rows: int
+    _rows: NDArray[np.int64] | None = None
+    _added: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    _bounds: Bounds = BOUNDS
+    _keep: object = None  # the temporary folder of a table made in memory lives as long as a table that reads it
+
+    @classmethod
+    def open(cls, path: Path, schema: Schema, columns: Iterable[str] | None = None, bounds: Bounds = BOUNDS) -> "Table":
+        """Open a snapshot. `columns` limits the features that may be read (a grant); id and label always stay.
+
+        Raises HanseError("artefact.damaged") when the file is no Parquet file with the columns of the schema.
+        """
+        granted = schema if columns is None else schema.only(columns)
+        try:
+            with connect([path], bounds=bounds) as connection:
+                source = f"read_parquet({quote(str(path))})"
+                present = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+                (rows,) = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0]
+        except duckdb.Error as error:
+            raise fault(
+                "artefact.damaged", f"{path.name} cannot be read: {error}", "register the data again"
+            ) from error
+        if absent := [name for name in granted.names if name not in present]:
+            raise fault("artefact.damaged", f"{path.name} lacks {', '.join(absent)}", "register the data again")
+        return cls(path, granted, rows, _bounds=bounds)
+
+    @classmethod
+    def of(
+        cls,
+        columns: Mapping[str, Ids | Sequence[Any] | NDArray[Any]],
+        *,
+        id: str,  # noqa: A002  (the word for it everywhere)
+        label: str | None = None,
+    ) -> "Table":
+        """Make a table of columns in memory (a private temporary file under it). None and NaN are missing values.
+
+        ids may be texts, integers or packed `Ids`; they are taken as they are, without the normalisation of the ingest.
+        """
+        arrays = {name: _arrow(values, text=name == id) for name, values in columns.items()}
+        schema = Schema(
+            tuple(
+                Column(name, _type_of(array), "id" if name == id else "label" if name == label else "feature")
+                for name, array in arrays.items()
+            )
+        )
+        folder = tempfile.TemporaryDirectory(prefix="hanse-table-")
+        path = Path(folder.name) / FILE
+        with connect(writes=Path(folder.name)) as connection:
+            connection.register("source", _arrow_table(arrays))
+            _copy(connection, f"SELECT {_typed(schema)} FROM source", path)
+        return cls(path, schema, len(next(iter(arrays.values()))), _keep=folder)
+
+    def __len__(self) -> int:
+        return self._snapshot_rows if self._rows is None else len(self._rows)
+
+    def ids(self) -> Ids:
+        """Return the ids of all rows, packed."""
+        column = named(self.schema.id)
+        with connect([self.path], bounds=self._bounds) as connection:
+            data, offsets = read_texts(connection, f"SELECT {column}::VARCHAR FROM {self._source}")
+        ids = Ids(data, offsets)
+        return ids if self._rows is None else ids.take(self._rows)
+
+    def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return the named columns as float64[len(names), rows], C-contiguous; a missing value is NaN.
+
+        Raises HanseError("column.unknown") for a column that is absent or not granted, "column.text" for a text column.
+        """
+        for name in names:
+            if self._column(name).type == "text":
+                raise fault(
+                    "column.text", f"column {name!r} holds text, not numbers", "leave it out, or encode it first"
+                )
+        stored = [name for name in names if name not in self._added]
+        found = np.empty((len(names), len(self)), np.float64)
+        if stored:
+            picks = ", ".join(f"coalesce({named(name)}::DOUBLE, 'nan'::DOUBLE)" for name in stored)
+            with connect([self.path], bounds=self._bounds) as connection:
+                query = f"SELECT {picks} FROM {self._source}"
+                read = read_reals(connection, query, len(stored), self._snapshot_rows)
+            for name, column in zip(stored, read, strict=True):
+                found[list(names).index(name)] = column if self._rows is None else column[self._rows]
+        for index, name in enumerate(names):
+            if name in self._added:
+                found[index] = self._added[name]
+        return found
+
+    def label(self) -> NDArray[np.float64]:
+        """Return the label as float64[rows]. Raises HanseError("label.absent") when this party has none."""
+        if self.schema.label is None:
+            raise fault("label.absent", "the table has no label column", "register the data with its label column")
+        found: NDArray[np.float64] = self.numbers([self.schema.label])[0]
+        return found
+
+    def missing(self, names: Sequence[str]) -> dict[str, int]:
+        """Return how many values of each named column are missing."""
+        picks = ", ".join(f"count(*) - count({_without_nan(self._column(name))})" for name in names)
+        if not names:
+            return {}
+        with self._view() as connection:
+            counts = connection.execute(f"SELECT {picks} FROM view_").fetchall()[0]
+        return dict(zip(names, counts, strict=True))
+
+    def take(self, rows: NDArray[np.int64]) -> "Table":
+        """Return the rows with these numbers (from 0), in this order."""
+        chosen = np.asarray(rows, np.int64)
+        if len(chosen) and not (chosen.min() >= 0 and chosen.max() < len(self)):
+            raise IndexError(f"a row outside 0 … {len(self) - 1}")
+        added = {name: values[chosen] for name, values in self._added.items()}
+        return replace(self, _rows=chosen if self._rows is None else self._rows[chosen], _added=added)
+
+    def select(self, names: Iterable[str]) -> "Table":
+        """Return the table with the named columns only (id and label always stay), order kept."""
+        schema = self.schema.only([self._column(name).name for name in names])
+        added = {name: values for name, values in self._added.items() if name in schema.names}
+        return replace(self, schema=schema, _added=added)
+
+    def with_column(self, name: str, values: NDArray[Any]) -> "Table":
+        """Return the table with one more feature column, numbers by row; NaN is a missing value."""
+        return self.with_columns({name: values})
+
+    def with_columns(self, columns: Mapping[str, NDArray[Any]]) -> "Table":
+        """Return the table with more feature columns, numbers by row; NaN is a missing value."""
+        for name, values in columns.items():
+            if name in self.schema.names:
+                raise ValueError(f"column {name!r} is there already")
+            if values.shape != (len(self),) or values.dtype.kind not in "iuf":
+                raise ValueError(f"column {name!r}: expected {len(self)} numbers")
+        more = tuple(Column(name, "real" if v.dtype.kind == "f" else "integer") for name, v in columns.items())
+        added = {**self._added, **{name: np.ascontiguousarray(values) for name, values in columns.items()}}
+        return replace(self, schema=Schema(self.schema.columns + more), _added=added)
+
+    def save(self, directory: Path) -> Artefact:
+        """Write the table as a snapshot of its own into `directory` (made if absent)."""
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / FILE
+        with self._view(directory) as connection:
+            order = " ORDER BY position_" if self._joined else ""
+            query = f"SELECT {_typed(self.schema)} FROM view_{order}"
+            write_whole(path, lambda beside: _copy(connection, query, beside))
+        return Artefact("table", str(path), digest(path), rows=len(self), schema=self.schema)
+
+    @property
+    def _source(self) -> str:
+        return f"read_parquet({quote(str(self.path))})"
+
+    @property
+    def _joined(self) -> bool:
+        return self._rows is not None or bool(self._added)
+
+    def _view(self, writes: Path | None = None) -> "_View":
+        return _View(self, writes)
+
+    def _column(self, name: str) -> Column:
+        for column in self.schema.columns:
+            if column.name == name:
+                return column
+        raise fault("column.unknown", f"there is no column {name!r} that may be read", "ask its owner to grant it")
+
+
+class _View:
+    """A connection in which `view_` is the table: its columns and, where rows were taken or added to, `position_`."""
+
+    def __init__(self, table: Table, writes: Path | None) -> None:
+        self._table = table
+        self._opened = connect([table.path], writes, table._bounds)
+
+    def __enter__(self) -> duckdb.DuckDBPyConnection:
+        connection = self._opened.__enter__()
+        table = self._table
+        if not table._joined:
+            connection.execute(f"CREATE VIEW view_ AS SELECT * FROM {table._source}")
+            return connection
+        rows = np.arange(len(table)) if table._rows is None else table._rows
+        beside = {"row_": rows, "position_": np.arange(len(table)), **table._added}
+        arrow = {name: _arrow(values, text=False) for name, values in beside.items()}
+        connection.register("beside_", _arrow_table(arrow))
+        stored = "".join(f", s.{named(name)}" for name in table.schema.names if name not in table._added)
+        added = "".join(f", b.{named(name)}" for name in table._added)
+        connection.execute(
+            f"CREATE VIEW view_ AS SELECT b.position_{stored}{added} FROM beside_ b "
+            f"JOIN read_parquet({quote(str(table.path))}, file_row_number = true) s ON s.file_row_number = b.row_"
+        )
+        return connection
+
+    def __exit__(self, *reason: Any) -> None:
+        self._opened.__exit__(*reason)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    connection.execute(f"COPY ({query}) TO {quote(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _typed(schema: Schema) -> str:
+    """Return the columns of a schema as an SQL list, each of its one storage type, NaN as NULL."""
+    return ", ".join(
+        f"{_without_nan(column)}::{SQL_TYPES[column.type]} AS {named(column.name)}" for column in schema.columns
+    )
+
+
+def _without_nan(column: Column) -> str:
+    name = named(column.name)
+    return f"nullif({name}, 'nan'::DOUBLE)" if column.type == "real" else name
+
+
+def _type_of(array: Array) -> ColumnType:
+    if array.type == DataType.string():
+        return "text"
+    return "integer" if array.type == DataType.int64() else "real"
+
+
+def _arrow_table(columns: Mapping[str, Array]) -> ArrowTable:
+    return ArrowTable.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _arrow(values: Ids | Sequence[Any] | NDArray[Any], *, text: bool) -> Array:
+    if isinstance(values, Ids):
+        return Array(values.to_strings(), type=DataType.string())
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb" and not text:
+        return Array.from_numpy(values.astype(np.float64 if values.dtype.kind == "f" else np.int64))
+    plain = list(values)
+    if text or any(isinstance(value, str) for value in plain):
+        return Array([None if value is None else str(value) for value in plain], type=DataType.string())
+    if all(isinstance(value, int | np.integer) for value in plain):
+        return Array([int(value) for value in plain], type=DataType.int64())
+    return Array([None if value is None else float(value) for value in plain], type=DataType.float64())
