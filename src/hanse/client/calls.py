@@ -1,0 +1,188 @@
+"""Every question that a node's REST interface answers, as data: verb, path, body and the type of the answer.
+
+Both clients are made of these functions, so that a verb exists once.
+"""
+
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from hanse.client.resources import (
+    Dataset,
+    Grant,
+    Inspection,
+    Invitation,
+    Job,
+    JobEvents,
+    Joined,
+    Member,
+    ModelVersion,
+    Node,
+    OfferedDataset,
+    Project,
+)
+from hanse.core.specs import PipelineSpec
+
+T = TypeVar("T")
+
+INGEST_TIMEOUT_S = 3600.0
+ANSWER_TIMEOUT_S = 60.0
+
+
+class Call(msgspec.Struct, Generic[T], frozen=True):
+    """One request. `timeout_s` is how long the whole answer may take."""
+
+    verb: str
+    path: str
+    answer: Any
+    body: dict[str, Any] | None = None
+    query: dict[str, str] = {}
+    timeout_s: float = ANSWER_TIMEOUT_S
+
+
+def node() -> Call[Node]:
+    """Who is this node, and how many members does it know?"""
+    return Call("GET", "/v1/node", Node)
+
+
+def invite() -> Call[Invitation]:
+    """Make a one-use invitation, to be handed to another organisation's administrator."""
+    return Call("POST", "/v1/invitations", Invitation, {})
+
+
+def inspect(code: str) -> Call[Inspection]:
+    """Read an invitation without accepting it: whose it is, and the fingerprint that both sides see."""
+    return Call("POST", "/v1/joins/inspect", Inspection, {"code": code})
+
+
+def join(code: str, pair_fingerprint: str) -> Call[Joined]:
+    """Accept an invitation whose pair fingerprint was compared. The other side still has to confirm."""
+    return Call("POST", "/v1/joins", Joined, {"code": code, "fingerprint": pair_fingerprint})
+
+
+def members() -> Call[tuple[Member, ...]]:
+    """List the organisations that this node knows."""
+    return Call("GET", "/v1/members", tuple[Member, ...])
+
+
+def confirm_member(organisation_id: str, pair_fingerprint: str) -> Call[Any]:
+    """Confirm an organisation that accepted one's invitation, after its fingerprint was compared."""
+    return Call("POST", f"/v1/members/{_part(organisation_id)}/confirm", Any, {"fingerprint": pair_fingerprint})
+
+
+def suspend_member(organisation_id: str) -> Call[Any]:
+    """Cut an organisation off, running jobs included."""
+    return Call("POST", f"/v1/members/{_part(organisation_id)}/suspend", Any, {})
+
+
+def resume_member(organisation_id: str) -> Call[Any]:
+    """Let a suspended organisation in again."""
+    return Call("POST", f"/v1/members/{_part(organisation_id)}/resume", Any, {})
+
+
+def add_dataset(name: str, path: str, id_column: str, label_column: str | None = None) -> Call[Dataset]:
+    """Register a CSV or Parquet file of the node's machine; `path` is absolute. It is read once and left alone."""
+    body = {"name": name, "path": path, "id_column": id_column, "label_column": label_column}
+    said = {key: value for key, value in body.items() if value is not None}
+    return Call("POST", "/v1/datasets", Dataset, said, timeout_s=INGEST_TIMEOUT_S)
+
+
+def datasets() -> Call[tuple[Dataset, ...]]:
+    """List one's own datasets, newest version each."""
+    return Call("GET", "/v1/datasets", tuple[Dataset, ...])
+
+
+def dataset(name: str) -> Call[Dataset]:
+    """Describe one dataset."""
+    return Call("GET", f"/v1/datasets/{_part(name)}", Dataset)
+
+
+def create_project(name: str, members: list[str]) -> Call[Project]:
+    """Start a project and offer it to the named organisations."""
+    return Call("POST", "/v1/projects", Project, {"name": name, "members": members})
+
+
+def projects() -> Call[tuple[Project, ...]]:
+    """List projects, those offered to this node included."""
+    return Call("GET", "/v1/projects", tuple[Project, ...])
+
+
+def accept_project(project_id: str) -> Call[Any]:
+    """Take part in a project that another organisation offered."""
+    return Call("POST", f"/v1/projects/{_part(project_id)}/accept", Any, {})
+
+
+def project_datasets(project_id: str) -> Call[tuple[OfferedDataset, ...]]:
+    """List what all members let a project use: schemas and row counts, never rows."""
+    return Call("GET", f"/v1/projects/{_part(project_id)}/datasets", tuple[OfferedDataset, ...])
+
+
+def add_grant(
+    dataset: str,
+    project: str,
+    columns: list[str] | None = None,
+    until: str | None = None,
+    disclosure_limit: float | None = None,
+) -> Call[Grant]:
+    """Let a project use a dataset: these columns (None: all), until then, disclosing at most that much."""
+    body: dict[str, Any] = {"dataset": dataset, "project": project, "columns": columns or []}
+    body |= {} if until is None else {"until": until}
+    body |= {} if disclosure_limit is None else {"disclosure_limit": disclosure_limit}
+    return Call("POST", "/v1/grants", Grant, body)
+
+
+def grants() -> Call[tuple[Grant, ...]]:
+    """List one's own grants."""
+    return Call("GET", "/v1/grants", tuple[Grant, ...])
+
+
+def revoke_grant(grant_id: str) -> Call[Any]:
+    """Take a grant back: no task may use the dataset under it from now on."""
+    return Call("DELETE", f"/v1/grants/{_part(grant_id)}", Any)
+
+
+def run_job(pipeline: PipelineSpec) -> Call[Job]:
+    """Propose a pipeline to all of its parties, and run it when they accept."""
+    return Call("POST", "/v1/jobs", Job, {"pipeline": msgspec.to_builtins(pipeline)})
+
+
+def jobs() -> Call[tuple[Job, ...]]:
+    """List the jobs that this node takes part in."""
+    return Call("GET", "/v1/jobs", tuple[Job, ...])
+
+
+def job(job_id: str) -> Call[Job]:
+    """Describe one job: tasks, bytes, memory, what each party learns."""
+    return Call("GET", f"/v1/jobs/{_part(job_id)}", Job)
+
+
+def job_events(job_id: str, after: int = 0, wait_s: float = 0.0) -> Call[JobEvents]:
+    """Return the events numbered above `after`; with `wait_s`, wait that long for the next one."""
+    query = {"after": str(after), "wait_s": f"{wait_s:g}"}
+    path = f"/v1/jobs/{_part(job_id)}/events"
+    return Call("GET", path, JobEvents, query=query, timeout_s=wait_s + ANSWER_TIMEOUT_S)
+
+
+def cancel_job(job_id: str) -> Call[Any]:
+    """End a job at all of its parties."""
+    return Call("POST", f"/v1/jobs/{_part(job_id)}/cancel", Any, {})
+
+
+def output(job_id: str, task: str, port: str) -> Call[dict[str, Any]]:
+    """Return a report's values, or where on the node's disk a table or model lies."""
+    return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/outputs/{_part(port)}", dict[str, Any])
+
+
+def models() -> Call[tuple[ModelVersion, ...]]:
+    """List model versions of which this node has a part."""
+    return Call("GET", "/v1/models", tuple[ModelVersion, ...])
+
+
+def model(model_id: str) -> Call[ModelVersion]:
+    """Describe one model version: what fitted it, on what, how good it is."""
+    return Call("GET", f"/v1/models/{_part(model_id)}", ModelVersion)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")

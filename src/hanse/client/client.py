@@ -1,0 +1,253 @@
+"""Two clients of one REST interface: `AsyncClient` for programs, `Client` for scripts and notebooks."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from hanse.client import calls
+from hanse.client.calls import Call
+from hanse.client.directory import node_down, read_address, read_token
+from hanse.client.refusal import read_refusal
+from hanse.client.resources import Job, JobEvent
+from hanse.core.faults import fault
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+EVENTS_WAIT_S = 20.0
+
+
+def _asked(build: Callable[P, Call[T]]) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
+    """Return the coroutine method that sends what `build` makes."""
+
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    method.__doc__ = build.__doc__
+    return method
+
+
+def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P], T]:
+    """Return the method that sends what `build` makes and waits for the answer."""
+
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.wait(self.asynchronous.send(build(*args, **kwargs)))
+
+    method.__doc__ = build.__doc__
+    return method
+
+
+class AsyncClient:
+    """A node's REST interface as coroutines. Use it as an async context."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._address = read_address(directory).rest
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {read_token(directory)}"}, trust_env=False
+        )
+
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def send(self, call: Call[T]) -> T:
+        """Send one call. Raises Refusal when the node says no, HanseError when it does not answer."""
+        limit = aiohttp.ClientTimeout(total=call.timeout_s)
+        body = None if call.body is None else msgspec.json.encode(call.body)
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            async with self._session.request(
+                call.verb, self._address + call.path, data=body, params=call.query, headers=headers, timeout=limit
+            ) as answer:
+                raw = await answer.read()
+                status = answer.status
+        except aiohttp.ClientError as error:
+            raise node_down(self._directory, f"{self._address} does not answer ({error})") from error
+        except TimeoutError as error:
+            raise fault(
+                "node.slow",
+                f"no answer to {call.verb} {call.path} within {call.timeout_s:g} s",
+                f"see {self._directory / 'log'}",
+                step="wait for the node",
+            ) from error
+        if status >= 400:
+            raise read_refusal(status, raw)
+        return _decode(raw, call)
+
+    async def events(self, job_id: str, after: int = 0) -> AsyncIterator[JobEvent]:
+        """Yield a job's events as they come, until it has ended and all were told."""
+        while True:
+            ended = (await self.job(job_id)).ended
+            batch = await self.job_events(job_id, after, 0.0 if ended else EVENTS_WAIT_S)
+            for event in batch.events:
+                yield event
+            after = max(after, batch.last)
+            if ended and not batch.events:
+                return
+
+    async def watch(self, job_id: str, tell: Callable[[JobEvent], None] | None = None) -> Job:
+        """Wait until a job has ended, telling each event, and return it."""
+        async for event in self.events(job_id):
+            if tell is not None:
+                tell(event)
+        return await self.job(job_id)
+
+    node = _asked(calls.node)
+    invite = _asked(calls.invite)
+    inspect = _asked(calls.inspect)
+    join = _asked(calls.join)
+    members = _asked(calls.members)
+    confirm_member = _asked(calls.confirm_member)
+    suspend_member = _asked(calls.suspend_member)
+    resume_member = _asked(calls.resume_member)
+    add_dataset = _asked(calls.add_dataset)
+    datasets = _asked(calls.datasets)
+    dataset = _asked(calls.dataset)
+    create_project = _asked(calls.create_project)
+    projects = _asked(calls.projects)
+    accept_project = _asked(calls.accept_project)
+    project_datasets = _asked(calls.project_datasets)
+    add_grant = _asked(calls.add_grant)
+    grants = _asked(calls.grants)
+    revoke_grant = _asked(calls.revoke_grant)
+    run_job = _asked(calls.run_job)
+    jobs = _asked(calls.jobs)
+    job = _asked(calls.job)
+    job_events = _asked(calls.job_events)
+    cancel_job = _asked(calls.cancel_job)
+    output = _asked(calls.output)
+    models = _asked(calls.models)
+    model = _asked(calls.model)
+
+
+class Client:
+    """A node's REST interface as plain calls: it works in a script, and in a notebook whose loop is running.
+
+    The loop that speaks HTTP runs in a thread of its own until `close`.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hanse-client", daemon=True)
+        self._thread.start()
+        try:
+            self.asynchronous = self.wait(_open(directory))
+        except BaseException:
+            self._stop()
+            raise
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the client's loop and return what it returns. An interrupt cancels it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.wait(self.asynchronous.close())
+        self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def events(self, job_id: str, after: int = 0) -> Iterator[JobEvent]:
+        """Yield a job's events as they come, until it has ended and all were told."""
+        source = self.asynchronous.events(job_id, after)
+        while (event := self.wait(_next(source))) is not None:
+            yield event
+
+    def watch(self, job_id: str, tell: Callable[[JobEvent], None] | None = None) -> Job:
+        """Wait until a job has ended, telling each event, and return it."""
+        for event in self.events(job_id):
+            if tell is not None:
+                tell(event)
+        return self.job(job_id)
+
+    node = _awaited(calls.node)
+    invite = _awaited(calls.invite)
+    inspect = _awaited(calls.inspect)
+    join = _awaited(calls.join)
+    members = _awaited(calls.members)
+    confirm_member = _awaited(calls.confirm_member)
+    suspend_member = _awaited(calls.suspend_member)
+    resume_member = _awaited(calls.resume_member)
+    add_dataset = _awaited(calls.add_dataset)
+    datasets = _awaited(calls.datasets)
+    dataset = _awaited(calls.dataset)
+    create_project = _awaited(calls.create_project)
+    projects = _awaited(calls.projects)
+    accept_project = _awaited(calls.accept_project)
+    project_datasets = _awaited(calls.project_datasets)
+    add_grant = _awaited(calls.add_grant)
+    grants = _awaited(calls.grants)
+    revoke_grant = _awaited(calls.revoke_grant)
+    run_job = _awaited(calls.run_job)
+    jobs = _awaited(calls.jobs)
+    job = _awaited(calls.job)
+    job_events = _awaited(calls.job_events)
+    cancel_job = _awaited(calls.cancel_job)
+    output = _awaited(calls.output)
+    models = _awaited(calls.models)
+    model = _awaited(calls.model)
+
+
+def connect(directory: Path | str) -> Client:
+    """Return a client of the node whose directory this is. Raises HanseError when no node runs there."""
+    return Client(Path(directory).expanduser())
+
+
+async def _open(directory: Path) -> AsyncClient:
+    return AsyncClient(directory)
+
+
+async def _next(source: AsyncIterator[JobEvent]) -> JobEvent | None:
+    return await anext(source, None)
+
+
+def _decode(raw: bytes, call: Call[T]) -> T:
+    if call.answer is Any and not raw:
+        raw = b"null"
+    try:
+        answer: T = msgspec.json.decode(raw, type=call.answer)
+    except msgspec.DecodeError as error:
+        raise fault(
+            "node.unexpected",
+            f"the answer to {call.verb} {call.path} is not what this release expects: {error}",
+            "bring the node and the command to the same release: hanse version",
+            step="read the node's answer",
+        ) from error
+    return answer

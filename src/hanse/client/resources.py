@@ -1,0 +1,211 @@
+"""What a node answers, as data. Fields that a newer node adds are ignored; absent ones have their defaults."""
+
+from typing import Any
+
+import msgspec
+
+from hanse.core.faults import Fault
+from hanse.core.roles import PartyId
+from hanse.core.schema import Schema
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A fault as a node tells it: what happened, with the catalogue's sentence in `text` (zh, en)."""
+
+    code: str
+    party: str | None = None
+    step: str | None = ""
+    cause: str | None = ""
+    remedy: str | None = ""
+    text: dict[str, str] = {}
+
+    def fault(self) -> Fault:
+        party = None if self.party is None else PartyId(self.party)
+        return Fault(self.code, party, self.step or "", self.cause or "", self.remedy or "")
+
+
+class Node(msgspec.Struct, frozen=True):
+    organisation: str
+    organisation_id: str
+    node: str
+    version: str
+    fingerprint: str
+    party_address: str
+    planner: bool = False
+    members: int = 0
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """`fingerprint` is the inviter's own, to be read to the other side over another channel."""
+
+    code: str
+    fingerprint: str
+    expires_at: str
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """What an invitation says before it is accepted; both administrators see the same `pair_fingerprint`."""
+
+    organisation: str
+    fingerprint: str
+    pair_fingerprint: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    organisation: str
+    organisation_id: str
+    state: str
+    pair_fingerprint: str = ""
+    address: str = ""
+    connected: bool = False
+    latency_ms: float | None = None
+    version: str | None = None
+    last_seen: str | None = None
+
+
+class Joined(msgspec.Struct, frozen=True):
+    member: Member
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    version: int
+    rows: int
+    schema: Schema
+    sha256: str
+    created_at: str
+
+
+class ProjectMember(msgspec.Struct, frozen=True):
+    organisation: str
+    state: str
+
+
+class Project(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    owner: str
+    members: tuple[ProjectMember, ...] = ()
+
+
+class Grant(msgspec.Struct, frozen=True):
+    id: str
+    dataset: str
+    project: str
+    columns: tuple[str, ...] | None = None
+    until: str | None = None
+    disclosure_limit: float | None = None
+    revoked_at: str | None = None
+
+
+class OfferedDataset(msgspec.Struct, frozen=True):
+    """A dataset that an organisation lets a project use."""
+
+    organisation: str
+    name: str
+    schema: Schema
+    rows: int
+    until: str | None = None
+    disclosure_limit: float | None = None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    done: int = 0
+    total: int = 0
+    note: str = ""
+
+
+class TaskOutput(msgspec.Struct, frozen=True):
+    kind: str
+    path: str
+    sha256: str
+    rows: int | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One task of a job, as the asked node knows it: bytes, memory and outputs are its own."""
+
+    name: str
+    component: str
+    version: str
+    state: str
+    parties: tuple[str, ...] = ()
+    attempt: int = 0
+    progress: Progress | None = None
+    seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    bytes_sent: dict[str, int] = {}
+    bytes_received: dict[str, int] = {}
+    digests: Any = None
+    outputs: dict[str, TaskOutput] = {}
+    fault: Failure | None = None
+
+
+class DisclosureUse(msgspec.Struct, frozen=True):
+    """How much of a dataset's disclosure limit one guest has used."""
+
+    dataset: str
+    guest: str
+    used: float
+    limit: float
+
+
+class Job(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    state: str
+    role: str | None = None
+    guest: str | None = None
+    parties: dict[str, str] = {}
+    created_at: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    fault: Failure | None = None
+    learns: dict[str, dict[str, list[str]]] = {}
+    tasks: tuple[Task, ...] = ()
+    disclosure: tuple[DisclosureUse, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    def task(self, name: str) -> Task:
+        """Return a task by name. Raises KeyError."""
+        found = next((task for task in self.tasks if task.name == name), None)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+
+ENDED = frozenset({"succeeded", "failed", "cancelled", "rejected"})
+"""States of a job from which it does not move."""
+
+
+class JobEvent(msgspec.Struct, frozen=True):
+    number: int
+    at: str
+    kind: str
+    task: str | None = None
+    party: str | None = None
+    data: dict[str, Any] = {}
+
+
+class JobEvents(msgspec.Struct, frozen=True):
+    events: tuple[JobEvent, ...]
+    last: int
+
+
+class ModelVersion(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    job: str
+    task: str
+    component: str
+    version: str
+    created_at: str
+    parties: Any = None
+    metrics: dict[str, Any] = {}
+    path: str | None = None
+    sha256: str | None = None
+    manifest: dict[str, Any] | None = None
