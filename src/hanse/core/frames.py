@@ -63,20 +63,28 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     """gateway → process: stop now."""
 
 
+class Leave(msgspec.Struct, frozen=True, tag=True):
+    """process → gateway: I have said all; the gateway says it back when it has read all. `well` tells the peers."""
+
+    well: bool
+
+
 class Ask(msgspec.Struct, frozen=True, tag=True):
-    """gateway → planner: a question of `hanse.core.planning`, encoded in the body."""
+    """gateway → planner: a question of `hanse.core.planning`, encoded in the bodies up to the `final` one."""
 
     id: int
+    final: bool = True
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
-    """planner → gateway: the answer to `Ask`, encoded in the body, or a fault."""
+    """planner → gateway: the answer to `Ask`, encoded in the bodies up to the `final` one, or a fault."""
 
     id: int
     fault: Fault | None = None
+    final: bool = True
 
 
-Head = Attach | Data | Report | Spend | Spent | Gone | Cancel | Ask | Answer
+Head = Attach | Data | Report | Spend | Spent | Gone | Cancel | Leave | Ask | Answer
 
 _lengths = struct.Struct("<II")
 _decoder: msgspec.msgpack.Decoder[Head] = msgspec.msgpack.Decoder(Head)
@@ -87,6 +95,12 @@ def encode(head: Head, body: bytes | memoryview = b"") -> list[bytes | memoryvie
     """Return the buffers of one frame, ready for `writelines`."""
     raw = msgspec.msgpack.encode(head)
     return [_lengths.pack(len(raw), len(body)), raw, body]
+
+
+def pieces(payload: bytes) -> list[tuple[bytes, bool]]:
+    """Return the pieces of a payload in order, each with whether it is the final one; an empty payload has one."""
+    starts = range(0, max(len(payload), 1), PIECE_BYTES)
+    return [(payload[start : start + PIECE_BYTES], start == starts[-1]) for start in starts]
 
 
 def lengths(raw: bytes) -> tuple[int, int]:
