@@ -35,7 +35,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class PinnedPeer(msgspec.Struct, frozen=True):
-    """An organisation that this node trusts to be itself: its root (PEM text), and `host:port` or "" to be dialled by it."""
+    """An organisation that this node trusts to be itself: its root (PEM text), its `host:port`, or "" if it dials us."""
 
     organisation: OrganisationId
     name: str
@@ -45,7 +45,7 @@ class PinnedPeer(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """How one peer is reached now. `version` is its release, `last_seen` UTC in ISO 8601; both empty before the first hello."""
+    """How one peer is reached now. `version` is its release, `last_seen` a UTC time; both empty until it said hello."""
 
     organisation: OrganisationId
     connected: bool
@@ -82,7 +82,7 @@ class NodeSide(Protocol):
     """What the gateway needs of its node. All but the coroutines answer from memory, at once."""
 
     async def answer(self, organisation: OrganisationId, payload: bytes) -> bytes:
-        """Act on a peer's control message and return the reply. A HanseError goes back as its fault, cause kept home."""
+        """Act on a peer's control message and return the reply. A HanseError goes back as `Fault.for_peers`."""
         ...
 
     def takes_part(self, organisation: OrganisationId, job: JobId) -> bool:
