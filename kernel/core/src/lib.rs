@@ -1,0 +1,17 @@
+//! Arithmetic of Hanse: pure functions over columns. No network, no files, no clock, no OS entropy.
+
+pub mod binning;
+pub mod curve;
+pub mod field25519;
+pub mod gradients;
+pub mod histogram;
+pub mod matching;
+pub mod ntt;
+pub mod packing;
+pub mod parameters;
+pub mod permutation;
+pub mod prg;
+pub mod ring;
+pub mod sampling;
+pub mod threads;
+pub mod trees;

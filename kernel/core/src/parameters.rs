@@ -1,0 +1,153 @@
+//! Parameter sets of the static-hint histogram. `kernel/core/parameters.py` recomputes every bound from this file.
+
+/// One parameter set: a ring, a payload, and the noise that hides the hosts' rows.
+#[derive(Debug, PartialEq)]
+pub struct Parameters {
+    pub name: &'static str,
+    /// N: the ring is Z_q[X]/(X^N + 1).
+    pub ring_degree: usize,
+    /// Width of a residue on the wire; every prime lies in [2^(bits−1), 2^bits).
+    pub prime_bits: u32,
+    /// Factors of q, each ≡ 1 mod 2N.
+    pub primes: &'static [u64],
+    /// g is signed, in [−2^(bits−1), 2^(bits−1)).
+    pub gradient_bits: u32,
+    /// h is unsigned, in [0, 2^bits).
+    pub hessian_bits: u32,
+    /// log2 of the most samples a row may have.
+    pub row_samples_log2: u32,
+    /// λ: the flooding noise is 2^λ times the leftover it hides.
+    pub flood_bits: u32,
+    /// The flooding noise is 2^shift · (a discrete Gaussian of this σ) + a triangle.
+    pub flood_shift: u32,
+    pub flood_coarse_sigma: u64,
+    /// Low bits that the hint leaves out.
+    pub hint_dropped_bits: u32,
+    /// log2 of the most answers (rows × queries) over the life of a hint.
+    pub answer_cap_log2: u32,
+}
+
+pub const S100: Parameters = Parameters {
+    name: "S100",
+    ring_degree: 4096,
+    prime_bits: 50,
+    primes: &[0x3ffffffffc001, 0x3fffffffcc001],
+    gradient_bits: 5,
+    hessian_bits: 4,
+    row_samples_log2: 16,
+    flood_bits: 44,
+    flood_shift: 47,
+    flood_coarse_sigma: 107,
+    hint_dropped_bits: 45,
+    answer_cap_log2: 28,
+};
+
+pub const S138: Parameters = Parameters {
+    name: "S138",
+    ring_degree: 8192,
+    prime_bits: 46,
+    primes: &[0x3ffffff84001, 0x3ffffff70001, 0x3ffffff58001],
+    gradient_bits: 20,
+    hessian_bits: 18,
+    row_samples_log2: 20,
+    flood_bits: 43,
+    flood_shift: 48,
+    flood_coarse_sigma: 103,
+    hint_dropped_bits: 46,
+    answer_cap_log2: 28,
+};
+
+/// All sets, finest last.
+pub const SETS: [&Parameters; 2] = [&S100, &S138];
+
+/// Below this many samples the finer set costs little and is taken.
+pub const FINE_BELOW_SAMPLES: usize = 1 << 17;
+
+/// More blocks than this would overflow the lazy sums of set-up.
+pub const MAX_BLOCKS: usize = 4096;
+
+impl Parameters {
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SETS.into_iter().find(|set| set.name == name)
+    }
+
+    /// The set for this many samples when the largest row that will be sent has `largest_row` samples.
+    pub fn choose(samples: usize, largest_row: usize) -> &'static Self {
+        if samples < FINE_BELOW_SAMPLES || largest_row > S100.max_row_samples() {
+            &S138
+        } else {
+            &S100
+        }
+    }
+
+    pub fn max_row_samples(&self) -> usize {
+        1 << self.row_samples_log2
+    }
+
+    pub fn answer_cap(&self) -> u64 {
+        1 << self.answer_cap_log2
+    }
+
+    /// Width of the low digit of a sum: every sum of h fits.
+    pub fn low_digit_bits(&self) -> u32 {
+        self.hessian_bits + self.row_samples_log2
+    }
+
+    /// P: width of a packed (g, h) sum, sign included.
+    pub fn payload_bits(&self) -> u32 {
+        self.gradient_bits + 1 + self.row_samples_log2 + self.low_digit_bits()
+    }
+
+    /// log2 q, rounded up.
+    pub fn modulus_bits(&self) -> u32 {
+        self.prime_bits * self.primes.len() as u32
+    }
+
+    /// Bits of one coefficient of the hint.
+    pub fn hint_coefficient_bits(&self) -> u32 {
+        self.modulus_bits() - self.hint_dropped_bits
+    }
+
+    /// Blocks of N samples, the last one perhaps short.
+    pub fn blocks(&self, samples: usize) -> usize {
+        samples.div_ceil(self.ring_degree)
+    }
+
+    pub fn max_samples(&self) -> usize {
+        MAX_BLOCKS * self.ring_degree
+    }
+
+    /// Bytes of a query: the dummy element, then the blocks; only the last may be short.
+    pub fn encrypted_size(&self, samples: usize) -> usize {
+        let bits = self.modulus_bits() as usize;
+        (self.ring_degree * bits).div_ceil(8) + (samples * bits).div_ceil(8)
+    }
+
+    pub fn hint_size(&self, rows: usize) -> usize {
+        rows * self.ring_degree * self.hint_coefficient_bits() as usize / 8
+    }
+
+    pub fn answer_size(&self, rows: usize) -> usize {
+        (rows * self.modulus_bits() as usize).div_ceil(8)
+    }
+
+    /// σ of what is left of the errors in an answer, for the largest row: 3.2·√(n_max + 4N/3).
+    pub fn leftover_sigma(&self) -> f64 {
+        let terms = self.max_row_samples() as f64 + 4.0 * self.ring_degree as f64 / 3.0;
+        crate::sampling::ERROR_SIGMA * terms.sqrt()
+    }
+
+    /// σ of the flooding noise as sampled.
+    pub fn flood_sigma(&self) -> f64 {
+        let coarse = (self.flood_coarse_sigma * self.flood_coarse_sigma) as f64;
+        // two uniforms on [0, 1) add a variance of 1/6
+        (coarse + 1.0 / 6.0).sqrt() * f64::from(self.flood_shift).exp2()
+    }
+
+    /// σ of everything that a decryption rounds away: flood, leftover, dropped bits of the hint.
+    pub fn noise_sigma(&self) -> f64 {
+        let dropped =
+            f64::from(self.hint_dropped_bits).exp2() * (self.ring_degree as f64 / 18.0).sqrt();
+        (self.flood_sigma().powi(2) + self.leftover_sigma().powi(2) + dropped.powi(2)).sqrt()
+    }
+}

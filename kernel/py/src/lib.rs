@@ -1,0 +1,32 @@
+//! The Python face of the kernel: buffers in, buffers out, the GIL released while a kernel runs.
+
+mod binning;
+mod columns;
+mod curve;
+mod gradients;
+mod histogram;
+mod matching;
+mod trees;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Threads for every later kernel call; 0 means one per core.
+#[pyfunction]
+fn set_threads(count: usize) -> PyResult<()> {
+    hanse_kernel::threads::set(count).map_err(PyValueError::new_err)
+}
+
+/// `hanse.kernel._kernel`, the extension module.
+#[pymodule]
+fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(set_threads, module)?)?;
+    curve::register(module)?;
+    matching::register(module)?;
+    histogram::register(module)?;
+    binning::register(module)?;
+    gradients::register(module)?;
+    trees::register(module)?;
+    // the stub lists the names, and nobody imports * from here
+    module.delattr("__all__")
+}
