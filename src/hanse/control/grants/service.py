@@ -1,0 +1,212 @@
+"""Give grants, take them back, tell partners, and enforce them where data is used."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from hanse.control.audit import service as audit
+from hanse.control.datasets import service as datasets
+from hanse.control.datasets.service import Snapshot
+from hanse.control.grants.tables import Grant, Offer
+from hanse.control.nodes.identity import Identity
+from hanse.control.outbox import service as outbox
+from hanse.control.projects import service as projects
+from hanse.core.faults import fault
+from hanse.core.federation_messages import GrantOffered, GrantRevoked
+from hanse.core.ids import DatasetId, GrantId, OrganisationId, ProjectId, new_id
+from hanse.core.schema import Schema
+from hanse.core.specs import Artefact
+from hanse.core.times import format_time, now, parse_time
+
+
+class Terms(NamedTuple):
+    """What a grant allows: `columns` (none named: all), `until` (ISO 8601), and rho of the disclosure rule."""
+
+    columns: Sequence[str] = ()
+    until: str | None = None
+    disclosure_limit: float = 0.1
+
+
+class Use(NamedTuple):
+    """A dataset as a project may use it now: the artefact shows the granted columns only."""
+
+    grant: Grant
+    snapshot: Snapshot
+    artefact: Artefact
+
+    @property
+    def schema(self) -> Schema:
+        """The granted schema."""
+        return granted_schema(self.grant, self.snapshot)
+
+
+def give(session: Session, me: Identity, dataset: str, project: str, terms: Terms) -> Grant:
+    """Grant a dataset to a project and tell its members. One grant a dataset and project: revoke it to change it."""
+    snapshot, agreed = datasets.find(session, dataset), projects.find(session, project)
+    projects.demand_member(session, agreed.id, me.organisation)
+    _demand_columns(snapshot, terms.columns)
+    if not (math.isfinite(terms.disclosure_limit) and terms.disclosure_limit > 0):
+        raise fault("grant.limit", f"a disclosure limit of {terms.disclosure_limit} is no positive number")
+    until = None if terms.until is None else format_time(parse_time(terms.until))
+    if until is not None and until <= now():
+        raise fault("grant.past", f"{until} is over already")
+    if _current(session, snapshot.dataset.id, agreed.id, now()) is not None:
+        raise fault("grant.exists", f"{snapshot.dataset.name!r} is granted to {agreed.name!r} already")
+    grant = Grant(
+        id=GrantId(new_id("grant")),
+        dataset=snapshot.dataset.id,
+        project=agreed.id,
+        columns=tuple(dict.fromkeys(terms.columns)) or None,
+        until=until,
+        disclosure_limit=terms.disclosure_limit,
+        created_at=now(),
+    )
+    session.add(grant)
+    session.flush()
+    audit.append(
+        session,
+        audit.ADMINISTRATOR,
+        "grant.give",
+        grant.id,
+        dataset=snapshot.dataset.name,
+        project=agreed.id,
+        columns=list(terms.columns),
+        until=until,
+        disclosure_limit=terms.disclosure_limit,
+    )
+    for partner in projects.partners(session, agreed.id, me.organisation):
+        outbox.write(session, partner, _offer(session, grant))
+    return grant
+
+
+def revoke(session: Session, me: Identity, grant_id: GrantId) -> Grant:
+    """Take a grant back: no attempt that starts from now on gets the data."""
+    grant = session.get(Grant, grant_id)
+    if grant is None:
+        raise fault("grant.unknown", f"no grant has the id {grant_id!r}")
+    if grant.revoked_at is None:
+        grant.revoked_at = now()
+        audit.append(session, audit.ADMINISTRATOR, "grant.revoke", grant.id, project=grant.project)
+        for partner in projects.partners(session, grant.project, me.organisation):
+            outbox.write(session, partner, GrantRevoked(grant.id))
+    return grant
+
+
+def resolve(session: Session, directory: Path, dataset: str, project: ProjectId, at: str) -> Use:
+    """Return what `project` may use of `dataset` at the moment `at`. `directory` is the node's.
+
+    Raises `dataset.unknown`, `grant.missing` (never given, or revoked) or `grant.over` (its time has passed).
+    """
+    snapshot = datasets.find(session, dataset)
+    grant = _current(session, snapshot.dataset.id, project, at)
+    if grant is None:
+        raise _not_granted(session, snapshot, project)
+    version = snapshot.version
+    artefact = Artefact(
+        kind="table",
+        path=str(directory / version.path),
+        sha256=version.sha256,
+        rows=version.rows,
+        schema=version.schema,
+        columns=granted_schema(grant, snapshot).names,
+    )
+    return Use(grant, snapshot, artefact)
+
+
+def granted_schema(grant: Grant, snapshot: Snapshot) -> Schema:
+    """Return the columns that a grant allows; the id always, since nothing can be aligned without it."""
+    schema = snapshot.version.schema
+    return schema if grant.columns is None else schema.only(grant.columns)
+
+
+def list_grants(session: Session) -> list[tuple[Grant, Snapshot]]:
+    """Return one's own grants with their datasets, newest first."""
+    grants = session.scalars(select(Grant).order_by(Grant.created_at.desc(), Grant.id))
+    return [(grant, datasets.find(session, grant.dataset)) for grant in grants]
+
+
+def list_current(session: Session, project: ProjectId) -> list[tuple[Grant, Snapshot]]:
+    """Return one's own grants to a project that hold now."""
+    moment = now()
+    own = [(grant, snapshot) for grant, snapshot in list_grants(session) if grant.project == project]
+    return [(g, s) for g, s in own if g.revoked_at is None and (g.until is None or g.until > moment)]
+
+
+def list_offers(session: Session, project: ProjectId) -> list[Offer]:
+    """Return what partners have granted to a project and not taken back."""
+    query = select(Offer).where(Offer.project == project, Offer.revoked_at.is_(None))
+    moment = now()
+    return [
+        offer for offer in session.scalars(query.order_by(Offer.dataset)) if not (offer.until and offer.until <= moment)
+    ]
+
+
+def offer_all(session: Session, project: ProjectId, partner: OrganisationId) -> None:
+    """Tell a partner that has just joined a project what was granted to it before."""
+    for grant, _ in list_current(session, project):
+        outbox.write(session, partner, _offer(session, grant))
+
+
+def record_offer(session: Session, sender: OrganisationId, offer: GrantOffered) -> None:
+    """Note a partner's grant to a project that it has joined."""
+    projects.demand_member(session, offer.project, sender)
+    known = session.get(Offer, (offer.grant, sender))
+    session.merge(
+        Offer(
+            grant=offer.grant,
+            organisation=sender,
+            project=offer.project,
+            dataset=offer.dataset,
+            schema=offer.schema,
+            rows=offer.rows,
+            until=offer.until,
+            disclosure_limit=offer.disclosure_limit,
+            revoked_at=None if known is None else known.revoked_at,
+        )
+    )
+    if known is None:
+        audit.append(session, sender, "grant.offered", offer.grant, dataset=offer.dataset, project=offer.project)
+
+
+def record_revocation(session: Session, sender: OrganisationId, grant: GrantId) -> None:
+    """Note that a partner has taken a grant back."""
+    revoked = update(Offer).where(Offer.grant == grant, Offer.organisation == sender, Offer.revoked_at.is_(None))
+    if session.execute(revoked.values(revoked_at=now())).rowcount:  # type: ignore[attr-defined]  # CursorResult
+        audit.append(session, sender, "grant.revoked", grant)
+
+
+def _current(session: Session, dataset: DatasetId, project: ProjectId, at: str) -> Grant | None:
+    query = select(Grant).where(Grant.dataset == dataset, Grant.project == project, Grant.revoked_at.is_(None))
+    return session.scalar(query.where(Grant.until.is_(None) | (Grant.until > at)).limit(1))
+
+
+def _not_granted(session: Session, snapshot: Snapshot, project: ProjectId) -> Exception:
+    name = snapshot.dataset.name
+    query = select(Grant.until).where(Grant.dataset == snapshot.dataset.id, Grant.project == project)
+    over = session.scalar(query.where(Grant.revoked_at.is_(None)).order_by(Grant.until.desc()).limit(1))
+    if over is not None:
+        return fault("grant.over", f"the grant of {name!r} to this project ended at {over}")
+    return fault("grant.missing", f"{name!r} is not granted to this project")
+
+
+def _demand_columns(snapshot: Snapshot, columns: Sequence[str]) -> None:
+    absent = sorted(set(columns) - set(snapshot.version.schema.names))
+    if absent:
+        raise fault("grant.columns", f"{snapshot.dataset.name!r} has no column {', '.join(absent[:8])}")
+
+
+def _offer(session: Session, grant: Grant) -> GrantOffered:
+    snapshot = datasets.find(session, grant.dataset)
+    return GrantOffered(
+        grant.id,
+        grant.project,
+        snapshot.dataset.name,
+        granted_schema(grant, snapshot),
+        snapshot.version.rows,
+        grant.until,
+        grant.disclosure_limit,
+    )

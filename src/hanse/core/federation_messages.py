@@ -1,0 +1,107 @@
+"""What organisations say to each other about themselves, projects and grants.
+
+The first part is JSON on `/v1/pair`, spoken with strangers that hold an invitation. The second is msgpack on the
+session of two members, each request with its reply; the sender is the organisation of the client certificate, never a
+field. All may be said twice.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hanse.core.ids import GrantId, OrganisationId, ProjectId
+from hanse.core.job_messages import Acknowledged
+from hanse.core.schema import Schema
+
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Pem = Annotated[str, msgspec.Meta(max_length=16 << 10)]
+Address = Annotated[str, msgspec.Meta(max_length=255)]
+Seal = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Moment = Annotated[str, msgspec.Meta(min_length=24, max_length=24)]
+OrganisationKey = Annotated[OrganisationId, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")]
+ProjectKey = Annotated[ProjectId, msgspec.Meta(pattern=r"^project-[0-9a-f]{16}$")]
+GrantKey = Annotated[GrantId, msgspec.Meta(pattern=r"^grant-[0-9a-f]{16}$")]
+
+
+class Introduction(msgspec.Struct, frozen=True):
+    """GET /v1/pair: who answers here. Worth what the certificate of the connection makes of it."""
+
+    name: Title
+    root: Pem
+    release: str = ""
+
+
+class JoinRequest(msgspec.Struct, frozen=True):
+    """POST /v1/pair: the joiner shows itself; `seal` is an HMAC-SHA256 over all of it under the invitation's secret."""
+
+    invitation: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+    root: Pem
+    chain: Pem
+    address: Address
+    seal: Seal
+
+
+class JoinReply(msgspec.Struct, frozen=True):
+    """The inviter has noted the joiner; the seal, under the same secret, says that it is the inviter who says so."""
+
+    state: Literal["pending", "active"]
+    seal: Seal
+
+
+class Ping(msgspec.Struct, frozen=True, tag=True):
+    """Are you there, and am I a member of yours? Reply: `Pong`, or the fault `member.unknown`."""
+
+
+class Pong(msgspec.Struct, frozen=True, tag=True):
+    """Here, and you are."""
+
+    release: str
+
+
+class MemberConfirmed(msgspec.Struct, frozen=True, tag=True):
+    """inviter → joiner: my administrator has compared the fingerprint and confirmed you."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An organisation in a project, and whether it has agreed."""
+
+    organisation: OrganisationKey
+    name: Title
+    state: Literal["invited", "accepted"]
+
+
+class ProjectOffered(msgspec.Struct, frozen=True, tag=True):
+    """owner → members: this is the project and who is in it now."""
+
+    project: ProjectKey
+    name: Title
+    members: Annotated[tuple[Place, ...], msgspec.Meta(min_length=2, max_length=256)]
+    created_at: Moment
+
+
+class ProjectAccepted(msgspec.Struct, frozen=True, tag=True):
+    """member → owner: my administrator has agreed."""
+
+    project: ProjectKey
+
+
+class GrantOffered(msgspec.Struct, frozen=True, tag=True):
+    """owner of a dataset → members of a project: you may use these columns, until then. Names and numbers, no row."""
+
+    grant: GrantKey
+    project: ProjectKey
+    dataset: Title
+    schema: Schema
+    rows: Annotated[int, msgspec.Meta(ge=0)]
+    until: Moment | None
+    disclosure_limit: float
+
+
+class GrantRevoked(msgspec.Struct, frozen=True, tag=True):
+    """owner of a dataset → members of a project: no longer. The owner's own node has stopped allowing it already."""
+
+    grant: GrantKey
+
+
+FederationRequest = Ping | MemberConfirmed | ProjectOffered | ProjectAccepted | GrantOffered | GrantRevoked
+FederationReply = Pong | Acknowledged
