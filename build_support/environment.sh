@@ -59,6 +59,10 @@ check_tools() {
 
 make_venv() {
   check_tools
+  if [ -z "${PYTHON:-}" ] && fits .venv/bin/python && .venv/bin/python -c "import pip, sys; sys.exit(sys.prefix != '$PWD/.venv')" 2>/dev/null; then
+    say "python    $(.venv/bin/python --version), the virtual environment in .venv is kept"
+    return
+  fi
   say "python    $("$python" --version), virtual environment in .venv"
   rm -rf .venv
   "$python" -m venv .venv
