@@ -94,6 +94,11 @@ class Connection:
         if self._reader is not None:
             self._reader.cancel()
 
+    def end_unless_heard(self, since: float) -> None:
+        """Stop using this connection when nothing has come over it since that moment."""
+        if self.heard_at < since:
+            self.end()
+
     def acknowledge_later(self, size_bytes: int) -> None:
         """Send an acknowledgement soon: at once when much has come, else after a moment, for several frames."""
         self.unacknowledged_bytes += size_bytes
@@ -163,7 +168,8 @@ class Session:
         if self._is_closed:
             raise self._unreachable("the link to it is closed")
         call_id = next(self._ids)
-        reply = self._calls[call_id] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._calls[call_id] = reply
         try:
             self.lanes.push_control(wire.Call(call_id), payload)
             async with asyncio.timeout(timeout_s):
@@ -288,7 +294,7 @@ class Session:
         connection.pings.append(wire.Ping(time.monotonic_ns()))
         connection.wake.set()
         connection.timers["probe"] = asyncio.get_running_loop().call_later(
-            PROBE_S, lambda: connection.heard_at < asked_at and connection.end()
+            PROBE_S, connection.end_unless_heard, asked_at
         )
 
     def _beat(self, connection: Connection) -> None:

@@ -35,7 +35,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class PinnedPeer(msgspec.Struct, frozen=True):
-    """An organisation that this node trusts to be itself: its root (PEM text), its `host:port`, or "" if it dials us."""
+    """An organisation that this node trusts to be itself: its root (PEM text) and `host:port`, or "" if it dials us."""
 
     organisation: OrganisationId
     name: str

@@ -1,0 +1,103 @@
+"""The Unix socket of this node's own processes: attempts and the planner. Only this user may reach it."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from hanse.core import frames
+
+ATTACH_S = 10.0
+PATH_BYTES = 107
+"""What `sockaddr_un` holds on Linux."""
+
+
+class Line:
+    """One process's end of the socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> tuple[frames.Head, bytes] | None:
+        """Return the next frame, or None at the end. Raises ValueError for what is no frame."""
+        try:
+            head_bytes, body_bytes = frames.lengths(await self._reader.readexactly(frames.LENGTHS_BYTES))
+            head = await self._reader.readexactly(head_bytes)
+            body = await self._reader.readexactly(body_bytes) if body_bytes else b""
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        try:
+            return frames.decode(head), body
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"a head that is none: {error}") from error
+
+    async def write(self, head: frames.Head, body: bytes) -> None:
+        """Send a frame and wait until the process keeps up. Raises ConnectionError at the end."""
+        self._writer.writelines(frames.encode(head, body))
+        await self._writer.drain()
+
+
+Serve = Callable[[bytes, Line], Awaitable[None]]
+
+
+class AttemptSocket:
+    """Listens in a directory of mode 0700 and hands each line, with the token that it opened with, to `serve`."""
+
+    def __init__(self, directory: Path, serve: Serve, refuse: Callable[[str], None]) -> None:
+        self._serve = serve
+        self._refuse = refuse
+        self._lines: set[asyncio.Task[None]] = set()
+        self._own_directory: Path | None = None
+        self.path = directory / "socket" / "attempts"
+        if len(os.fsencode(self.path.absolute())) > PATH_BYTES:
+            room = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+            self._own_directory = Path(tempfile.mkdtemp(prefix="hanse-", dir=room if Path(room).is_dir() else None))
+            self.path = self._own_directory / "attempts"
+
+    async def start(self) -> None:
+        """Begin to listen; a socket that an earlier run left behind is replaced."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.parent.chmod(0o700)
+        self.path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._accept, self.path, limit=2 * frames.PIECE_BYTES)
+        self.path.chmod(0o600)
+
+    async def stop(self) -> None:
+        """End every line and remove the socket."""
+        self._server.close()
+        lines = list(self._lines)
+        for line in lines:
+            line.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
+        self.path.unlink(missing_ok=True)
+        if self._own_directory is not None:
+            shutil.rmtree(self._own_directory, ignore_errors=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = asyncio.create_task(self._run(reader, writer))
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
+
+    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = Line(reader, writer)
+        try:
+            async with asyncio.timeout(ATTACH_S):
+                opening = await line.read()
+            match opening:
+                case (frames.Attach(token), _):
+                    await self._serve(token.encode(), line)
+                case None:
+                    pass
+                case _:
+                    self._refuse("a process opens the attempts' socket with something that is no Attach")
+        except (ValueError, TimeoutError) as error:
+            self._refuse(f"a process on the attempts' socket sends {error or 'nothing'}")
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
