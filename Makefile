@@ -109,5 +109,5 @@ docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue, ch
 	@$(PY) build_support/component_pages.py write
 	@$(PY) -m pytest -q tests/architecture/documents_test.py
 
-dev: setup ## a node on this machine that runs the code of this folder (data in .dev/)
-	@.venv/bin/hanse node up --help
+dev: .stamps/dev .stamps/kernel ## two nodes on loopback that start again when the Python source changes (data in .dev/)
+	@$(PY) build_support/development.py
