@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HANSE = Path(sys.executable).parent / "hanse"
+HANSE = str(Path(sys.executable).parent / "hanse")
 NODES = {"bank": 9443, "operator": 9444}
 LOOK_S = 1.0
 STOP_S = 20.0
@@ -24,7 +24,7 @@ def directory(name: str) -> Path:
 
 def start(name: str, party_port: int) -> subprocess.Popen[bytes]:
     directory(name).mkdir(parents=True, exist_ok=True)
-    where = ["--directory", directory(name), "--party-host", "127.0.0.1", "--party-port", str(party_port)]
+    where = ["--directory", str(directory(name)), "--party-host", "127.0.0.1", "--party-port", str(party_port)]
     return subprocess.Popen([HANSE, "node", "up", "--name", name, *where, "--rest-port", "0"], cwd=ROOT)
 
 
