@@ -32,13 +32,18 @@ class Introduction(msgspec.Struct, frozen=True):
 
 
 class JoinRequest(msgspec.Struct, frozen=True):
-    """POST /v1/pair: the joiner shows itself; `seal` is an HMAC-SHA256 over all of it under the invitation's secret."""
+    """POST /v1/pair: the joiner shows itself.
+
+    `seal` is an HMAC-SHA256 over all of it under the invitation's secret; `signature` is over the seal by the key of
+    the node's certificate, so that nobody joins in another's name.
+    """
 
     invitation: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
     root: Pem
     chain: Pem
     address: Address
     seal: Seal
+    signature: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64,256}$")]
 
 
 class JoinReply(msgspec.Struct, frozen=True):

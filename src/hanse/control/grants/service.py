@@ -152,8 +152,8 @@ def offer_all(session: Session, project: ProjectId, partner: OrganisationId) -> 
 
 
 def record_offer(session: Session, sender: OrganisationId, offer: GrantOffered) -> None:
-    """Note a partner's grant to a project that it has joined."""
-    projects.demand_member(session, offer.project, sender)
+    """Note a partner's grant to a project. That it has agreed may reach us, by way of the project's owner, later."""
+    projects.demand_place(session, offer.project, sender)
     known = session.get(Offer, (offer.grant, sender))
     session.merge(
         Offer(

@@ -197,6 +197,24 @@ def read_leaf(der: bytes) -> Certificate:
         raise _refused("the certificate cannot be read") from error
 
 
+def sign(key: Key, content: bytes) -> bytes:
+    """Return an ECDSA signature (SHA-256, DER)."""
+    return key.sign(content, ec.ECDSA(hashes.SHA256()))
+
+
+def demand_signed(leaf: Certificate, content: bytes, signature: bytes) -> None:
+    """Raise `certificate.refused` unless whoever holds the key of `leaf` has signed `content`."""
+    key = leaf.public_key()
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            return key.verify(signature, content, ec.ECDSA(hashes.SHA256()))
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            return key.verify(signature, content)
+    except InvalidSignature as error:
+        raise _refused("the signature is not by the key of the certificate") from error
+    raise _refused("the node's key is neither on P-256 nor Ed25519")
+
+
 def _demand_signature(certificate: Certificate, root: Certificate) -> None:
     if not isinstance(root.public_key(), ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
         raise _refused("the root's key is neither on P-256 nor Ed25519")

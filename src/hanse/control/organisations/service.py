@@ -115,6 +115,11 @@ def find(session: Session, organisation: OrganisationId) -> Member:
     return member
 
 
+def is_unknown(session: Session, organisation: OrganisationId) -> bool:
+    """Say whether this organisation has never come here."""
+    return session.get(Member, organisation) is None
+
+
 def find_named(session: Session, name: str) -> Member:
     """Return a member by its name (or its id). Raises `member.unknown`."""
     member = session.scalar(select(Member).where((Member.name == name) | (Member.organisation == name)))

@@ -104,10 +104,17 @@ def members(session: Session, project: ProjectId) -> list[ProjectMember]:
 
 def demand_member(session: Session, project: ProjectId, organisation: OrganisationId) -> ProjectMember:
     """Return the place of an organisation that has agreed to a project. Raises `project.not_member`."""
+    place = demand_place(session, project, organisation)
+    if place.state != "accepted":
+        raise fault("project.not_member", f"{place.name} has not accepted project {project}")
+    return place
+
+
+def demand_place(session: Session, project: ProjectId, organisation: OrganisationId) -> ProjectMember:
+    """Return the place of an organisation in a project, whether it has agreed or not. Raises `project.not_member`."""
     place = session.get(ProjectMember, (project, organisation))
-    if place is None or place.state != "accepted":
-        who = organisation if place is None else place.name
-        raise fault("project.not_member", f"{who} has not joined project {project}")
+    if place is None:
+        raise fault("project.not_member", f"{organisation} is not in project {project}")
     return place
 
 

@@ -1,0 +1,244 @@
+"""Pairing and membership: what the administrator does, and what the other side does at `/v1/pair`.
+
+The joiner dials the address of the invitation. Whoever answers shows a certificate; it must be signed by the root whose
+fingerprint the invitation carries, or the joiner says nothing. Then the joiner posts its own root under a seal made
+with the invitation's secret. Both administrators see one fingerprint over both roots; the joiner's gives it when
+joining, the inviter's when confirming, and only then is anybody pinned for more than waiting.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from cryptography import x509
+from sqlalchemy.orm import Session
+
+from hanse.control.audit import service as audit
+from hanse.control.database import Database
+from hanse.control.invitations import service as invitations
+from hanse.control.invitations.codes import Code, read_code
+from hanse.control.invitations.seals import is_answered, seal_reply, seal_request
+from hanse.control.invitations.service import Issued, NotInvited
+from hanse.control.nodes.certificates import (
+    check_node,
+    demand_signed,
+    key_from_pem,
+    organisation_id,
+    organisation_name,
+    pair_fingerprint,
+    read_chain,
+    read_leaf,
+    read_root,
+    sign,
+    to_pem,
+)
+from hanse.control.nodes.identity import Identity
+from hanse.control.organisations import service as organisations
+from hanse.control.organisations.tables import Member
+from hanse.control.outbox import service as outbox
+from hanse.control.peers import Doorbell, Peers
+from hanse.core.faults import HanseError, fault
+from hanse.core.federation_messages import Introduction, JoinReply, JoinRequest, MemberConfirmed, Ping
+from hanse.core.ids import OrganisationId
+
+ASK_AGAIN_S = 2.0
+"""How often a joiner asks an inviter that has not confirmed yet."""
+
+T = TypeVar("T")
+
+
+class Invited(NamedTuple):
+    """Whom an invitation comes from, checked against the certificate that answered at its address."""
+
+    name: str
+    fingerprint: str
+    pair_fingerprint: str
+    root: x509.Certificate
+
+
+@dataclass
+class Membership:
+    """This organisation's doings with others. `address` is where partners dial this node, `release` its own."""
+
+    database: Database
+    identity: Identity
+    peers: Peers
+    doorbell: Doorbell
+    release: str
+    address: str = ""
+    _pinned: set[OrganisationId] = field(default_factory=set)
+
+    # ------------------------------------------------------------------ the administrator's side
+    async def invite(self) -> Issued:
+        """Make an invitation."""
+        return await self._write(lambda session: invitations.invite(session, self.identity.root, self.address))
+
+    async def inspect(self, text: str) -> Invited:
+        """Say whom an invitation comes from, without telling that side anything."""
+        return await self._visit(read_code(text))
+
+    async def join(self, text: str, fingerprint: str) -> Member:
+        """Accept an invitation, the administrator having compared the fingerprint of the pair."""
+        code = read_code(text)
+        inviter = await self._visit(code)
+        organisations.demand_fingerprint(inviter.pair_fingerprint, fingerprint)
+        request = self._request(code, inviter)
+        said = await self.doorbell.join(code.address, to_pem(inviter.root), msgspec.to_builtins(request))
+        try:
+            reply = msgspec.convert(said, JoinReply)
+        except msgspec.ValidationError as error:
+            raise fault("pairing.answer", f"{inviter.name} answered something else: {error}") from error
+        if not is_answered(code.secret, request, reply):
+            raise fault("pairing.answer", f"{inviter.name}'s answer is not made with the invitation's secret")
+        member = await self._write(lambda session: self._note_inviter(session, inviter, code))
+        await self.pin_all()
+        return member
+
+    async def confirm(self, organisation: OrganisationId, fingerprint: str) -> Member:
+        """Make a joiner a member, the administrator having compared the fingerprint of the pair."""
+
+        def confirm(session: Session) -> Member:
+            member = organisations.confirm(session, organisation, fingerprint)
+            invitations.close(session, organisation)
+            outbox.write(session, organisation, MemberConfirmed())
+            return member
+
+        return await self._change(confirm)
+
+    async def suspend(self, organisation: OrganisationId) -> Member:
+        """Stop listening to a member, its running sessions included."""
+        return await self._change(lambda session: organisations.suspend(session, organisation))
+
+    async def resume(self, organisation: OrganisationId) -> Member:
+        """Listen to a suspended member again."""
+        return await self._change(lambda session: organisations.resume(session, organisation))
+
+    # ------------------------------------------------------------------ the other side
+    def introduction(self) -> dict[str, Any]:
+        """Answer GET /v1/pair."""
+        own = Introduction(self.identity.name, self.identity.root_pem, self.release)
+        return dict(msgspec.to_builtins(own))
+
+    async def answer_pair(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Answer POST /v1/pair. Whoever may not join hears the same, `pairing.refused`; the reason is audited."""
+        try:
+            request = msgspec.convert(said, JoinRequest)
+            root = _checked_root(request)
+        except (msgspec.ValidationError, HanseError) as error:
+            cause = error.fault.cause if isinstance(error, HanseError) else str(error)
+            await self._audit_refusal("stranger", cause)
+            raise invitations.refuse() from error
+        joiner = organisation_id(root)
+
+        def note(session: Session) -> tuple[Member, bytes]:
+            secret = invitations.redeem(session, self.identity.root, request, joiner)
+            fresh = organisations.is_unknown(session, joiner)
+            member = organisations.admit(session, self.identity.root, root, request.address, "pending")
+            if fresh:
+                audit.append(session, joiner, "member.joined", joiner, name=member.name, address=member.address)
+            return member, secret
+
+        try:
+            member, secret = await self._write(note)
+        except NotInvited as error:
+            await self._audit_refusal(joiner, error.reason)
+            raise invitations.refuse() from error
+        state = "active" if member.state == "active" else "pending"
+        reply = JoinReply(state, seal_reply(secret, request, state))  # type: ignore[arg-type]  # one of the two
+        return dict(msgspec.to_builtins(reply))
+
+    async def record_confirmation(self, organisation: OrganisationId) -> Member:
+        """Note that an inviter has confirmed us."""
+        return await self._change(lambda session: organisations.record_confirmation(session, organisation))
+
+    # ------------------------------------------------------------------ the node's life
+    async def pin_all(self) -> None:
+        """Tell the party port whom to trust: all but those whom our administrator has not confirmed."""
+        trusted = {m.organisation: m for m in await asyncio.to_thread(self._members) if m.state != "pending"}
+        for organisation in self._pinned - trusted.keys():
+            self.peers.unpin(organisation)
+        for member in trusted.values():
+            self.peers.pin(member)
+        self._pinned = set(trusted)
+
+    async def ask_awaited(self) -> None:
+        """Ask inviters whether they have confirmed us, until cancelled: their message to us may never have come."""
+        while True:
+            for member in await asyncio.to_thread(self._members):
+                if member.state == "awaiting":
+                    await self._ask(member.organisation)
+            await asyncio.sleep(ASK_AGAIN_S)
+
+    async def _ask(self, organisation: OrganisationId) -> None:
+        try:
+            await self.peers.call(organisation, msgspec.msgpack.encode(Ping()), timeout_s=ASK_AGAIN_S)
+        except HanseError:
+            return  # not there, or not yet: it is asked again
+        await self.record_confirmation(organisation)
+
+    # ------------------------------------------------------------------ steps
+    async def _visit(self, code: Code) -> Invited:
+        """Fetch the introduction and believe it only for the certificate that it came with."""
+        answerer = await self.doorbell.introduction(code.address)
+        try:
+            said = msgspec.convert(answerer.introduction, Introduction)
+            root = read_root(said.root)
+            if organisation_id(root) != code.fingerprint:
+                raise fault("certificate.refused", "its root has another fingerprint than the invitation says")
+            check_node(read_leaf(answerer.leaf), root)
+        except msgspec.ValidationError as error:
+            raise fault("pairing.stranger", f"what answers at {code.address} is no node: {error}") from error
+        except HanseError as error:
+            raise fault("pairing.stranger", f"{code.address}: {error.fault.cause}") from error
+        if code.fingerprint == self.identity.organisation:
+            raise fault("member.self", "the invitation is this organisation's own")
+        pair = pair_fingerprint(self.identity.root, root)
+        return Invited(organisation_name(root), code.fingerprint, pair, root)
+
+    def _request(self, code: Code, inviter: Invited) -> JoinRequest:
+        own = self.identity
+        bare = JoinRequest(code.invitation, own.root_pem, own.chain_pem, self.address, "", "")
+        seal = seal_request(code.secret, inviter.root, bare)
+        key = key_from_pem(own.key_path.read_bytes())
+        return msgspec.structs.replace(bare, seal=seal, signature=sign(key, _signed(seal)).hex())
+
+    def _note_inviter(self, session: Session, inviter: Invited, code: Code) -> Member:
+        member = organisations.admit(session, self.identity.root, inviter.root, code.address, "awaiting")
+        audit.append(session, audit.ADMINISTRATOR, "member.join", member.organisation, name=member.name)
+        return member
+
+    def _members(self) -> list[Member]:
+        with self.database.read() as session:
+            return organisations.list_members(session)
+
+    async def _change(self, change: Callable[[Session], Member]) -> Member:
+        member = await self._write(change)
+        await self.pin_all()
+        return member
+
+    async def _write(self, step: Callable[[Session], T]) -> T:
+        def write() -> T:
+            with self.database.write() as session:
+                return step(session)
+
+        return await asyncio.to_thread(write)
+
+    async def _audit_refusal(self, who: str, reason: str) -> None:
+        await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, reason=reason))
+
+
+def _checked_root(request: JoinRequest) -> x509.Certificate:
+    """Return the joiner's root, once it is known to have signed the certificate that the joiner will show."""
+    root = read_root(request.root)
+    chain = read_chain(request.chain)
+    if len(chain) != 2 or chain[1] != root:
+        raise fault("certificate.refused", "the chain is not the node's certificate and then the root")
+    check_node(chain[0], root)
+    demand_signed(chain[0], _signed(request.seal), bytes.fromhex(request.signature))
+    return root
+
+
+def _signed(seal: str) -> bytes:
+    return f"hanse join 1 {seal}".encode()

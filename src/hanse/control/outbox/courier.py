@@ -1,0 +1,87 @@
+"""Deliver letters: in order for each organisation, again and again while it cannot be reached."""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from hanse.control.audit import service as audit
+from hanse.control.database import Database
+from hanse.control.outbox import service as outbox
+from hanse.control.outbox.tables import FederationLetter
+from hanse.control.peers import Peers
+from hanse.core.faults import Fault, HanseError
+from hanse.core.ids import OrganisationId
+
+log = structlog.get_logger()
+
+AGAIN_S = 2.0
+"""How long after a failed delivery the next is tried."""
+
+TRY_S = 10.0
+AWAY = frozenset({"peer.unreachable", "peer.away", "member.unknown", "member.state", "database.busy"})
+"""What a partner that will be there later says, or that has not confirmed us yet; anything else is its answer."""
+
+
+class Courier:
+    """Delivers what lies in the outbox. `run` does it for the node's life, `settle` waits for one round."""
+
+    def __init__(self, database: Database, peers: Peers) -> None:
+        self._database = database
+        self._peers = peers
+        self._rounds: dict[OrganisationId, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        try:
+            while True:
+                await self._start_rounds()
+                await asyncio.sleep(AGAIN_S)
+        finally:
+            for task in self._rounds.values():
+                task.cancel()
+
+    async def settle(self, timeout_s: float = 5.0) -> None:
+        """Try every letter that lies here now; return when done, or after `timeout_s` with the rest under way."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._finish_rounds()
+                await self._start_rounds()
+                await self._finish_rounds()
+
+    async def _start_rounds(self) -> None:
+        for organisation in await asyncio.to_thread(self._addressees):
+            running = self._rounds.get(organisation)
+            if running is None or running.done():
+                self._rounds[organisation] = asyncio.create_task(self._deliver_all(organisation))
+
+    async def _finish_rounds(self) -> None:
+        running = [task for task in self._rounds.values() if not task.done()]
+        if running:
+            await asyncio.wait(running)
+
+    async def _deliver_all(self, organisation: OrganisationId) -> None:
+        while (letter := await asyncio.to_thread(self._oldest, organisation)) is not None:
+            refusal: Fault | None = None
+            try:
+                await self._peers.call(organisation, letter.message, timeout_s=TRY_S)
+            except HanseError as error:
+                if error.fault.code in AWAY:
+                    return
+                refusal = error.fault
+                log.warning("a partner refused a letter", organisation=organisation, code=refusal.code)
+            await asyncio.to_thread(self._put_away, letter, refusal)
+
+    def _addressees(self) -> list[OrganisationId]:
+        with self._database.read() as session:
+            return outbox.addressees(session)
+
+    def _oldest(self, organisation: OrganisationId) -> FederationLetter | None:
+        with self._database.read() as session:
+            return outbox.oldest(session, organisation)
+
+    def _put_away(self, letter: FederationLetter, refusal: Fault | None) -> None:
+        with self._database.write() as session:
+            outbox.put_away(session, letter.number)
+            if refusal is not None:
+                audit.append(session, letter.organisation, "letter.refused", str(letter.number), code=refusal.code)
