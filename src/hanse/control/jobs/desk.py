@@ -1,0 +1,426 @@
+"""The desk for jobs of one node: what its people ask for, what its partners say, what its attempts need.
+
+It puts the parts together: planner, workshop, scheduler, recorder. The guest's node decides about a job; a host asks it
+about jobs that have gone silent, and ends one by itself only when its own people want that and the guest is away.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+import structlog
+from sqlalchemy.orm import Session
+
+from hanse.control.audit import service as audit
+from hanse.control.database import Database
+from hanse.control.jobs import proposals, service, shares, spending
+from hanse.control.jobs.attempts import RUNTIME, AttemptKey
+from hanse.control.jobs.bell import Bell
+from hanse.control.jobs.decisions import AWAY_S
+from hanse.control.jobs.planner import Planner, PlannerSocket
+from hanse.control.jobs.proposals import Proposal
+from hanse.control.jobs.recorder import Recorder
+from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt
+from hanse.control.jobs.shares import Premises
+from hanse.control.jobs.states import advance, has_ended
+from hanse.control.jobs.tables import Job, JobEvent
+from hanse.control.jobs.workshop import AttemptSocket, Workshop
+from hanse.control.outbox import service as outbox
+from hanse.control.pipelines.service import save_pipeline
+from hanse.core.events import Event
+from hanse.core.faults import Fault, HanseError, fault
+from hanse.core.ids import JobId, OrganisationId, TaskName, new_id
+from hanse.core.job_messages import (
+    AttemptEnded,
+    AttemptStanding,
+    CancelJob,
+    Decision,
+    JobEnded,
+    JobProblem,
+    JobStanding,
+    ProposeJob,
+    QueryJob,
+    TaskEnded,
+)
+from hanse.core.planning import Catalogue, PipelineCheck
+from hanse.core.roles import GUEST, PartyId
+from hanse.core.specs import Limits, PipelineSpec
+from hanse.core.times import later, now
+
+WATCH_S = 5.0
+SILENT_S = 15.0
+"""A host asks the guest about a job of which it has heard nothing for this long."""
+
+PROPOSAL_S = 20.0
+"""How long starting a job waits for the other parties' answers before it goes on in the background."""
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class JobGateway(PlannerSocket, AttemptSocket, Protocol):
+    """The gateway's side of jobs."""
+
+
+class Submission(NamedTuple):
+    """What became of a pipeline that was to be run: a job, or the problems that keep it from being one."""
+
+    job: Job | None
+    problems: tuple[JobProblem, ...] = ()
+
+
+class JobDesk:
+    """Everything of one node process that has to do with jobs. `start` and `close` it in the node's event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: JobGateway,
+        partners: Partners,
+        me: OrganisationId,
+        directory: Path,
+        *,
+        limits: Limits | None = None,
+        parallel: int = 2,
+        command: Sequence[str] = RUNTIME,
+        posted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._partners = partners
+        self._me = me
+        self._directory = directory
+        self._posted = posted
+        owner = new_id("scheduler")
+        logs = directory / "log"
+        self._premises = Premises(owner, directory, gateway.socket_path, limits or Limits())
+        self._members: dict[JobId, frozenset[OrganisationId]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self.bell = Bell()
+        self.planner = Planner(gateway, logs, command)
+        self._recorder = Recorder(database, self.bell)
+        self._workshop = Workshop(database, gateway, self._recorder, self._premises, logs, self._changed, command)
+        self._scheduler = Scheduler(
+            database,
+            partners,
+            self._workshop.order,
+            self._settle,
+            self.bell,
+            owner=owner,
+            release=version("hanse"),
+            parallel=parallel,
+        )
+
+    async def start(self) -> None:
+        """Take up what an earlier node process left, and begin."""
+        await self._workshop.recover()
+        self._members = await self._read(_list_members)
+        self.planner.start()
+        self._recorder.start()
+        self._scheduler.start()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Stop: attempts are killed, rows stay as they are."""
+        await self._scheduler.close()
+        tasks = [task for task in (self._watching, *self._background) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._workshop.close()
+        await self.planner.close()
+        await self._recorder.close()
+
+    # ------------------------------------------------------------------ what this node's people ask for
+
+    async def submit(self, spec: PipelineSpec) -> Submission:
+        """Make a job of a pipeline and propose it to every party. Raises what keeps it from being proposed at all."""
+        proposal = await self._read(lambda session: proposals.draft(session, self._me, spec))
+        catalogue = await self.planner.describe()
+        known = {card.name: card.version for card in catalogue.components}
+        problems, check = await self._examine(proposal)
+        if problems:
+            return Submission(None, problems)
+        versions = {task.component: known.get(task.component, task.version) for task in check.tasks}
+        job = await self._write(lambda session: self._open(session, proposal._replace(versions=versions), check))
+        self._scheduler.wake()
+        async with self.bell.listen(job.id) as heard:
+            deadline = asyncio.get_running_loop().time() + PROPOSAL_S
+            while (job := await self.get(job.id)).state == "proposed":
+                if not await heard.within(max(deadline - asyncio.get_running_loop().time(), 0.0)):
+                    break
+        return Submission(job, job.problems if job.state == "rejected" else ())
+
+    async def get(self, job: JobId) -> Job:
+        """Return a job's row. Raises `job.unknown`."""
+        return await self._read(lambda session: service.get_job(session, job))
+
+    async def cancel(self, job: JobId) -> None:
+        """End a job at all of its parties. At a host, its own attempts end at once and the guest is told."""
+        await self._write(lambda session: self._cancel(session, job, audit.ADMINISTRATOR))
+        self._posted()
+        await self._settle(job)
+        self._scheduler.wake()
+
+    async def events(self, job: JobId, after: int, wait_s: float) -> list[JobEvent]:
+        """Return the events of a job above a number, waiting up to `wait_s` for the first. Raises `job.unknown`."""
+        deadline = asyncio.get_running_loop().time() + wait_s
+        async with self.bell.listen(job) as heard:
+            while True:
+                row, found = await self._read(
+                    lambda session: (service.get_job(session, job), service.events_after(session, job, after))
+                )
+                left_s = deadline - asyncio.get_running_loop().time()
+                if found or left_s <= 0 or has_ended(row):
+                    return found
+                await heard.within(min(left_s, WATCH_S))
+
+    async def describe(self) -> Catalogue:
+        """Return the components that this node has."""
+        return await self.planner.describe()
+
+    # ------------------------------------------------------------------ what partners say
+
+    async def consider(self, guest: OrganisationId, said: ProposeJob) -> Decision:
+        """Answer a guest's proposal: accept it, or say in words what is in its way."""
+        known = await self._read(lambda session: session.get(Job, said.job))
+        if known is not None:
+            return self._repeat_decision(known, guest, said)
+        me = next((party for party, organisation in said.parties.items() if organisation == self._me), None)
+        if me is None or me == GUEST:
+            raise fault("job.not_yours", f"job {said.job} has no part for this organisation")
+        proposal = Proposal(said.project, said.pipeline, said.parties, me, said.versions)
+        await self._read(lambda session: proposals.demand_parties(session, self._me, guest, proposal))
+        problems, check = await self._examine(proposal)
+        await self._write(lambda session: self._record(session, guest, said.job, proposal, check, problems))
+        self.bell.ring(said.job)
+        return Decision(problems)
+
+    async def begin(self, guest: OrganisationId, job: JobId) -> None:
+        """Note that every party has accepted."""
+        await self._hear(guest, job, service.start_job)
+
+    async def order(self, guest: OrganisationId, job: JobId, task: TaskName, number: int) -> AttemptStanding:
+        """Run this party's attempt of a task, once, and say how it is."""
+        await self._hear(guest, job, lambda _session, _row: None)
+        return await self._workshop.order(job, task, number)
+
+    async def end_attempt(self, guest: OrganisationId, job: JobId, task: TaskName, number: int) -> None:
+        """End this party's attempt: that number is over at all parties."""
+        await self._hear(guest, job, lambda session, row: shares.forget_share(session, row, task, number))
+
+    async def end_task(self, guest: OrganisationId, said: TaskEnded) -> None:
+        """Note how a task has ended."""
+        await self._hear(
+            guest,
+            said.job,
+            lambda session, row: service.note_task_end(session, row, said.task, said.state, said.fault),
+        )
+
+    async def end(self, guest: OrganisationId, said: JobEnded) -> None:
+        """Note how the job has ended."""
+        await self._hear(guest, said.job, lambda session, row: service.end_job(session, row, said.state, said.fault))
+
+    async def follow(self, guest: OrganisationId, job: JobId, standing: JobStanding) -> None:
+        """Bring this party's view of a job to where its guest says that it is."""
+        await self._hear(guest, job, lambda session, row: service.follow(session, row, standing))
+
+    async def hear_attempt(self, organisation: OrganisationId, said: AttemptEnded) -> None:
+        """Note at the guest's node how a host's attempt has ended."""
+
+        def note(session: Session) -> None:
+            if service.party_of(session, said.job, organisation) != said.party:
+                raise fault("job.not_yours", f"{said.party} of job {said.job} is another organisation")
+            key = AttemptKey(said.job, said.task, said.attempt)
+            if note_attempt(session, key, said.party, said.state, said.fault):
+                service.wake(service.get_job(session, said.job))
+
+        await self._write(note)
+        self.bell.ring(said.job)
+        self._scheduler.wake()
+
+    async def hear_cancel(self, organisation: OrganisationId, job: JobId) -> None:
+        """End a job that one of its hosts no longer takes part in."""
+
+        def note(session: Session) -> None:
+            service.party_of(session, job, organisation)
+            self._cancel(session, job, organisation)
+
+        await self._write(note)
+        self._scheduler.wake()
+
+    async def stand(self, organisation: OrganisationId, job: JobId) -> JobStanding:
+        """Say how a job of this guest is, to one of its parties."""
+
+        def look(session: Session) -> JobStanding:
+            service.party_of(session, job, organisation)
+            return service.stand(session, service.get_job(session, job))
+
+        return await self._read(look)
+
+    # ------------------------------------------------------------------ what attempts need
+
+    def takes_part(self, organisation: OrganisationId, job: JobId) -> bool:
+        """Say whether an organisation is a party of a job that was open at some time of this node process."""
+        return organisation in self._members.get(job, frozenset())
+
+    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int) -> Fault | None:
+        """Count queries against the disclosure limit, durably, or say why they must not be answered."""
+        key = AttemptKey(job, task, attempt)
+        return await self._write(lambda session: spending.spend(session, self._directory, key, count))
+
+    def report(self, job: JobId, task: TaskName, attempt: int, party: PartyId, event: Event) -> None:
+        """Take what one of this node's attempts reports."""
+        self._recorder.report(AttemptKey(job, task, attempt), party, event)
+
+    # ------------------------------------------------------------------ inside
+
+    async def _examine(self, proposal: Proposal) -> tuple[tuple[JobProblem, ...], PipelineCheck]:
+        look = await self._read(lambda session: proposals.look(session, self._directory, proposal))
+        if look.problems:
+            return look.problems, PipelineCheck((), ())
+        check = await self.planner.check(look.question)
+        return proposals.read_problems(proposal.me, check), check
+
+    def _open(self, session: Session, proposal: Proposal, check: PipelineCheck) -> Job:
+        save_pipeline(session, proposal.spec)
+        job = _describe_job(JobId(new_id("job")), self._me, proposal, check)
+        service.open_job(session, job, proposal.parties, check)
+        audit.append(session, audit.ADMINISTRATOR, "job.start", job.id, name=job.name, project=job.project)
+        self._members[job.id] = frozenset(proposal.parties.values())
+        return job
+
+    def _record(
+        self,
+        session: Session,
+        guest: OrganisationId,
+        job_id: JobId,
+        proposal: Proposal,
+        check: PipelineCheck,
+        problems: tuple[JobProblem, ...],
+    ) -> None:
+        if session.get(Job, job_id) is not None:
+            return
+        job = _describe_job(job_id, guest, proposal, check)
+        job.problems = problems
+        service.open_job(session, job, proposal.parties, check)
+        if problems:
+            words = "; ".join(f"{problem.task or 'pipeline'}: {problem.message}" for problem in problems)
+            advance(session, job, "rejected", Fault("job.rejected", proposal.me, "proposal", words))
+        action = "job.reject" if problems else "job.accept"
+        audit.append(session, guest, action, job.id, name=job.name, project=job.project)
+        self._members[job.id] = frozenset(() if problems else proposal.parties.values())
+
+    def _repeat_decision(self, known: Job, guest: OrganisationId, said: ProposeJob) -> Decision:
+        if known.guest != guest or known.spec != said.pipeline:
+            raise fault("job.not_yours", f"job {said.job} is known here as another one")
+        if known.state in ("cancelled", "failed"):
+            return Decision((JobProblem(known.me, "", f"this party has {known.state} the job"),))
+        return Decision(known.problems)
+
+    def _cancel(self, session: Session, job: JobId, actor: str) -> None:
+        row = service.get_job(session, job)
+        if not service.ask_cancel(row):
+            return
+        audit.append(session, actor, "job.cancel", job, name=row.name)
+        if row.me != GUEST:
+            service.cancel_own_attempts(session, job)
+            outbox.write(session, row.guest, CancelJob(job))
+
+    async def _hear(self, guest: OrganisationId, job: JobId, note: Callable[[Session, Job], object]) -> None:
+        await self._write(lambda session: note(session, service.hear(session, job, guest)))
+        await self._settle(job)
+        self.bell.ring(job)
+
+    def _changed(self, job: JobId) -> None:
+        """Something happened to an attempt of this node: tell whoever waits, and clear up."""
+        self.bell.ring(job)
+        self._scheduler.wake()
+        self._posted()
+        task = asyncio.create_task(self._workshop.tidy(job))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _settle(self, job: JobId) -> None:
+        """End the processes that the rows no longer want, and let go of what an ended job held."""
+        await self._workshop.settle()
+        self._posted()
+        row = await self.get(job)
+        if has_ended(row):
+            await self._workshop.tidy(job)
+
+    async def _watch(self) -> None:
+        """Ask the guests about jobs that have gone silent here."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                for job in await self._read(lambda session: service.list_silent_jobs(session, later(-SILENT_S))):
+                    await self._query(job)
+            except HanseError as error:
+                log.error("jobs.watch", fault=str(error))
+
+    async def _query(self, job: Job) -> None:
+        try:
+            standing = await self._partners.ask(job.guest, QueryJob(job.id), timeout_s=SILENT_S)
+        except HanseError as error:
+            await self._bear_silence(job, error)
+            return
+        if isinstance(standing, JobStanding):
+            with suppress(HanseError):
+                await self.follow(job.guest, job.id, standing)
+
+    async def _bear_silence(self, job: Job, error: HanseError) -> None:
+        """The guest's word is final and comes when it is back. Without it a host ends only what it was told to end."""
+        if error.fault.code in ("job.unknown", "job.not_yours"):
+            lost = Fault("job.unknown", GUEST, "", "the guest's node no longer knows this job")
+            await self._write(
+                lambda session: service.end_job(session, service.get_job(session, job.id), "failed", lost)
+            )
+        elif job.cancel_asked_at is not None and job.heard_at < later(-AWAY_S):
+            await self._write(lambda session: service.end_job(session, service.get_job(session, job.id), "cancelled"))
+        else:
+            return
+        await self._settle(job.id)
+        self.bell.ring(job.id)
+
+    async def _read(self, look: Callable[[Session], T]) -> T:
+        def run() -> T:
+            with self._database.read() as session:
+                return look(session)
+
+        return await asyncio.to_thread(run)
+
+    async def _write(self, change: Callable[[Session], T]) -> T:
+        def run() -> T:
+            with self._database.write() as session:
+                return change(session)
+
+        return await asyncio.to_thread(run)
+
+
+def _describe_job(job: JobId, guest: OrganisationId, proposal: Proposal, check: PipelineCheck) -> Job:
+    return Job(
+        id=job,
+        name=proposal.spec.name,
+        project=proposal.project,
+        state="proposed",
+        me=proposal.me,
+        guest=guest,
+        spec=proposal.spec,
+        versions=proposal.versions,
+        learns=check.learns,
+        problems=(),
+        created_at=now(),
+        heard_at=now(),
+        last_event=0,
+        lease_until="",
+        due_at="",
+    )
+
+
+def _list_members(session: Session) -> dict[JobId, frozenset[OrganisationId]]:
+    jobs = service.list_open_jobs(session)
+    return {job.id: frozenset(service.organisations_of(session, job.id).values()) for job in jobs}

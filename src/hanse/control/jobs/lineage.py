@@ -1,0 +1,58 @@
+"""Where the inputs of a task come from, read off the pipeline: pure functions on a spec."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hanse.control.models.service import REFERENCE
+from hanse.core.ids import ModelVersionId, TaskName
+from hanse.core.roles import PartyId
+from hanse.core.specs import PipelineSpec, TaskSpec
+
+DATASET = "dataset"
+"""The component that reads a registered table, and its setting that names the table."""
+
+
+def settings_of(task: TaskSpec, party: PartyId) -> dict[str, Any]:
+    """Return the settings that hold for one party."""
+    return {**task.settings, **task.party_settings.get(party, {})}
+
+
+def upstream(spec: PipelineSpec, name: TaskName) -> tuple[TaskName, ...]:
+    """Return the task and every task whose outputs reach it, each once, nearest first."""
+    seen: dict[TaskName, None] = {}
+    waiting = [name]
+    while waiting:
+        at = waiting.pop(0)
+        if at not in seen and at in spec.tasks:
+            seen[at] = None
+            waiting += [task for task, _port in _references(spec.tasks[at])]
+    return tuple(seen)
+
+
+def datasets_of(spec: PipelineSpec, party: PartyId, name: TaskName) -> tuple[str, ...]:
+    """Return the names of the party's datasets that reach a task, sorted."""
+    tasks = (spec.tasks[task] for task in upstream(spec, name))
+    names = (settings_of(task, party).get(DATASET) for task in tasks if task.component == DATASET)
+    return tuple(sorted({found for found in names if isinstance(found, str)}))
+
+
+def all_datasets_of(spec: PipelineSpec, party: PartyId) -> tuple[str, ...]:
+    """Return the names of the party's datasets in the whole pipeline, sorted."""
+    return tuple(sorted({found for name in spec.tasks for found in datasets_of(spec, party, name)}))
+
+
+def models_of(spec: PipelineSpec) -> tuple[ModelVersionId, ...]:
+    """Return the model versions of earlier jobs that the pipeline uses, sorted."""
+    references = (reference for task in spec.tasks.values() for reference in task.inputs.values())
+    found = {reference.removeprefix(REFERENCE) for reference in references if reference.startswith(REFERENCE)}
+    return tuple(sorted(ModelVersionId(model) for model in found))
+
+
+def source_of(reference: str) -> tuple[TaskName, str]:
+    """Return (task, port) of an input such as `align.table`."""
+    task, _, port = reference.partition(".")
+    return TaskName(task), port
+
+
+def _references(task: TaskSpec) -> Iterator[tuple[TaskName, str]]:
+    return (source_of(reference) for reference in task.inputs.values() if not reference.startswith(REFERENCE))

@@ -1,0 +1,143 @@
+"""Whether this house can take part in a job: its members, its grants, its models, its own catalogue's word."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from hanse.control.grants.service import resolve
+from hanse.control.jobs.lineage import DATASET, all_datasets_of, models_of, settings_of
+from hanse.control.models.service import demand_same_sides, get_model
+from hanse.control.organisations import service as organisations
+from hanse.control.projects import service as projects
+from hanse.core.faults import HanseError, fault
+from hanse.core.ids import OrganisationId, ProjectId, TaskName
+from hanse.core.job_messages import JobProblem
+from hanse.core.planning import CheckPipeline, PipelineCheck
+from hanse.core.roles import GUEST, PartyId, role_of
+from hanse.core.schema import Schema
+from hanse.core.specs import PipelineSpec
+from hanse.core.times import now
+
+PLAIN = frozenset({"dataset.unknown", "grant.missing"})
+"""Whether an ungranted dataset exists is nobody else's business: both are told in the same words."""
+
+
+class Proposal(NamedTuple):
+    """A job before it is one: which organisation is which party, and which party this node is."""
+
+    project: ProjectId
+    spec: PipelineSpec
+    parties: dict[PartyId, OrganisationId]
+    me: PartyId
+    versions: dict[str, str]
+
+
+def draft(session: Session, me: OrganisationId, spec: PipelineSpec) -> Proposal:
+    """Return the proposal that a pipeline of this node's makes. Raises `job.parties`, `project.*`, `member.*`."""
+    project = projects.find(session, spec.project).id
+    places = {place.name: place.organisation for place in projects.members(session, project)}
+    strangers = sorted(name for name in spec.parties.values() if name not in places)
+    if strangers:
+        raise fault("job.parties", f"{', '.join(strangers)} is not in project {spec.project!r}")
+    parties = {party: places[name] for party, name in spec.parties.items()}
+    proposal = Proposal(project, spec, parties, GUEST, {})
+    demand_parties(session, me, me, proposal)
+    return proposal
+
+
+def demand_parties(session: Session, me: OrganisationId, guest: OrganisationId, proposal: Proposal) -> None:
+    """Raise unless every party is an organisation of its own that has joined the project, and `guest` is the guest."""
+    for party in proposal.parties:
+        _demand_party(party)
+    if proposal.parties.get(GUEST) != guest:
+        raise fault("job.parties", "the guest of a job is the organisation that starts it")
+    if set(proposal.parties) != set(proposal.spec.parties):
+        raise fault("job.parties", "the parties of the job are not those of its pipeline")
+    if len(set(proposal.parties.values())) < len(proposal.parties):
+        raise fault("job.parties", "an organisation can be one party of a job only")
+    for organisation in (me, *proposal.parties.values()):
+        projects.demand_member(session, proposal.project, organisation)
+    for organisation in set(proposal.parties.values()) - {me}:
+        if guest in (me, organisation):
+            organisations.demand_active(session, organisation)
+
+
+def look(session: Session, directory: Path, proposal: Proposal) -> "Look":
+    """Return what this house's rows say about a proposal. `directory` is the node's."""
+    schemas, problems = _read_grants(session, directory, proposal)
+    components, more = _read_models(session, proposal)
+    question = CheckPipeline(proposal.spec, proposal.me, schemas, proposal.versions, components)
+    return Look((*problems, *more), question)
+
+
+class Look(NamedTuple):
+    """The problems that rows show, and what to ask the planner when there are none."""
+
+    problems: tuple[JobProblem, ...]
+    question: CheckPipeline
+
+
+def read_problems(me: PartyId, check: PipelineCheck) -> tuple[JobProblem, ...]:
+    """Return the planner's problems as this party's."""
+    return tuple(JobProblem(me, problem.task, problem.message, problem.remedy) for problem in check.problems)
+
+
+def _demand_party(party: PartyId) -> None:
+    try:
+        role_of(party)
+    except ValueError as error:
+        raise fault("job.parties", str(error)) from error
+
+
+def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple[dict[str, Schema], list[JobProblem]]:
+    schemas: dict[str, Schema] = {}
+    problems = []
+    for name in all_datasets_of(proposal.spec, proposal.me):
+        tasks = _tasks_reading(proposal, name)
+        try:
+            schemas[name] = resolve(session, directory, name, proposal.project, now()).schema
+        except HanseError as error:
+            problems += [_describe(error, proposal.me, task, name) for task in tasks]
+    for task, absent in _list_ungranted(proposal, schemas):
+        message = f"{', '.join(absent)} of dataset {settings_of(proposal.spec.tasks[task], proposal.me)[DATASET]!r} "
+        problems.append(JobProblem(proposal.me, task, f"{message}is granted to nobody in this project"))
+    return schemas, problems
+
+
+def _tasks_reading(proposal: Proposal, dataset: str) -> list[str]:
+    tasks = proposal.spec.tasks.items()
+    return [name for name, task in tasks if settings_of(task, proposal.me).get(DATASET) == dataset]
+
+
+def _list_ungranted(proposal: Proposal, schemas: dict[str, Schema]) -> list[tuple[TaskName, list[str]]]:
+    found: list[tuple[TaskName, list[str]]] = []
+    for name, task in proposal.spec.tasks.items():
+        settings = settings_of(task, proposal.me)
+        schema = schemas.get(str(settings.get(DATASET)))
+        columns = settings.get("columns")
+        if task.component == DATASET and schema is not None and isinstance(columns, list):
+            absent = [str(column) for column in columns if column not in schema.names]
+            found += [(name, absent)] if absent else []
+    return found
+
+
+def _describe(error: HanseError, me: PartyId, task: str, dataset: str) -> JobProblem:
+    if error.fault.code in PLAIN:
+        remedy = "its owner grants it to the project: `hanse dataset grant`"
+        return JobProblem(me, task, f"no dataset {dataset!r} is granted to this project", remedy)
+    return JobProblem(me, task, error.fault.cause or error.fault.code, error.fault.remedy)
+
+
+def _read_models(session: Session, proposal: Proposal) -> tuple[dict[str, str], list[JobProblem]]:
+    components: dict[str, str] = {}
+    problems = []
+    for model_id in models_of(proposal.spec):
+        try:
+            model = get_model(session, model_id)
+            demand_same_sides(model, proposal.parties)
+            components[model_id] = model.component
+        except HanseError as error:
+            tasks = [n for n, task in proposal.spec.tasks.items() if f"model:{model_id}" in task.inputs.values()]
+            problems += [JobProblem(proposal.me, task, error.fault.cause, error.fault.remedy) for task in tasks]
+    return components, problems

@@ -1,0 +1,299 @@
+"""The guest's node leads: whoever holds a job's lease asks the parties, decides, orders, and gives the lease back.
+
+A step may be cut off anywhere and made again by any scheduler: it reads the rows, moves what can move, and asks the
+other nodes for what the rows lack. All that it sends may arrive twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from hanse.control.database import Database
+from hanse.control.jobs import decisions, leases, service
+from hanse.control.jobs.attempts import AttemptKey
+from hanse.control.jobs.bell import Bell
+from hanse.control.jobs.decisions import place
+from hanse.control.jobs.states import advance, has_ended
+from hanse.control.jobs.tables import Attempt, Participant
+from hanse.core.faults import Fault, HanseError
+from hanse.core.ids import JobId, OrganisationId, TaskName
+from hanse.core.job_messages import (
+    AttemptStanding,
+    AttemptState,
+    Decision,
+    JobProblem,
+    JobReply,
+    JobRequest,
+    OrderAttempt,
+    ProposeJob,
+)
+from hanse.core.roles import GUEST, PartyId
+from hanse.core.times import later, now
+
+PAUSE_S = 1.0
+"""How long a job rests that nothing has woken."""
+
+ASK_AGAIN_S = 5.0
+"""How often a host is asked how an attempt is; its own word usually comes sooner."""
+
+CALL_S = 10.0
+
+AWAY = frozenset({"peer.unreachable", "peer.busy", "peer.failed"})
+"""Codes of the gateway for a node that cannot be reached, or that cannot answer now: it is asked again."""
+
+log = structlog.get_logger()
+
+
+class Partners(Protocol):
+    """Asks another organisation's node. Raises HanseError: `peer.unreachable`, or what that node answered."""
+
+    async def ask(self, organisation: OrganisationId, request: JobRequest, *, timeout_s: float) -> JobReply: ...
+
+
+OrderOwn = Callable[[JobId, TaskName, int], Awaitable[AttemptStanding]]
+
+
+class Order(NamedTuple):
+    """An attempt to be asked for: at `organisation`, or at this node itself."""
+
+    key: AttemptKey
+    party: PartyId
+    organisation: OrganisationId
+
+
+class Round(NamedTuple):
+    """What one step has to say to others after it has decided."""
+
+    proposals: tuple[tuple[PartyId, OrganisationId, ProposeJob], ...] = ()
+    orders: tuple[Order, ...] = ()
+    own: tuple[AttemptKey, ...] = ()
+
+
+class Scheduler:
+    """Steps the jobs of this guest. Any number of these may run on one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        partners: Partners,
+        order_own: OrderOwn,
+        settle: Callable[[JobId], Awaitable[None]],
+        bell: Bell,
+        *,
+        owner: str,
+        release: str,
+        parallel: int = 2,
+    ) -> None:
+        self._database = database
+        self._partners = partners
+        self._order_own = order_own
+        self._settle = settle
+        self._bell = bell
+        self._owner = owner
+        self._release = release
+        self._parallel = parallel
+        self._woken = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._steps: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to step jobs."""
+        self._loop = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop in the middle of whatever is being stepped: another scheduler finds it as it is."""
+        tasks = [task for task in (self._loop, *self._steps) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Look for due jobs at once."""
+        self._woken.set()
+
+    async def step_due(self) -> JobId | None:
+        """Lease one due job, step it, give it back; return which one."""
+        job = await asyncio.to_thread(self._take)
+        if job is not None:
+            await self._step_leased(job)
+        return job
+
+    async def _run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                while (job := await asyncio.to_thread(self._take)) is not None:
+                    step = asyncio.create_task(self._step_leased(job))
+                    self._steps.add(step)
+                    step.add_done_callback(self._finish_step)
+            except HanseError as error:
+                log.error("scheduler.database", fault=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), PAUSE_S)
+
+    def _finish_step(self, step: "asyncio.Task[None]") -> None:
+        self._steps.discard(step)
+        self._woken.set()
+
+    async def _step_leased(self, job: JobId) -> None:
+        renewal = asyncio.create_task(self._renew(job))
+        try:
+            await self._step(job)
+        except leases.LeaseLost as lost:
+            log.warning("scheduler.lease_lost", reason=str(lost))
+        except Exception:
+            log.exception("scheduler.step", job=job)
+        finally:
+            renewal.cancel()
+            await asyncio.to_thread(self._give_back, job)
+            self._bell.ring(job)
+
+    async def _step(self, job: JobId) -> None:
+        round_ = await asyncio.to_thread(self._decide, job)
+        await self._settle(job)
+        await asyncio.gather(
+            *(self._propose(job, *proposal) for proposal in round_.proposals),
+            *(self._order(order) for order in round_.orders),
+            *(self._order_at_home(key) for key in round_.own),
+        )
+
+    async def _renew(self, job: JobId) -> None:
+        while True:
+            await asyncio.sleep(leases.LEASE_S / 3)
+            with suppress(leases.LeaseLost):
+                await asyncio.to_thread(self._hold, job)
+
+    async def _propose(self, job: JobId, party: PartyId, organisation: OrganisationId, proposal: ProposeJob) -> None:
+        try:
+            reply = await self._partners.ask(organisation, proposal, timeout_s=3 * CALL_S)
+        except HanseError as error:
+            if error.fault.code in AWAY:
+                await asyncio.to_thread(self._note_away, job, party)
+                return
+            problem = JobProblem(party, "", error.fault.cause or error.fault.code, error.fault.remedy)
+            reply = Decision((problem,))
+        if isinstance(reply, Decision):
+            await asyncio.to_thread(self._note_decision, job, party, reply)
+
+    async def _order(self, order: Order) -> None:
+        """Order a host's attempt, or ask how it is: to the host that is the same."""
+        job, task, number = order.key
+        try:
+            reply = await self._partners.ask(order.organisation, OrderAttempt(job, task, number), timeout_s=CALL_S)
+        except HanseError as error:
+            if error.fault.code in AWAY:
+                await asyncio.to_thread(self._note_away, job, order.party)
+                return
+            reply = AttemptStanding("failed", error.fault)
+        if isinstance(reply, AttemptStanding):
+            await asyncio.to_thread(self._note_standing, order, reply)
+
+    async def _order_at_home(self, key: AttemptKey) -> None:
+        try:
+            await self._order_own(*key)
+        except HanseError as error:
+            log.error("scheduler.order", job=key.job, task=key.task, fault=str(error))
+
+    def _take(self) -> JobId | None:
+        with self._database.write() as session:
+            return leases.take(session, self._owner)
+
+    def _hold(self, job: JobId) -> None:
+        with self._database.write() as session:
+            leases.hold(session, job, self._owner)
+
+    def _give_back(self, job: JobId) -> None:
+        with self._database.write() as session:
+            leases.release(session, job, self._owner, PAUSE_S)
+
+    def _decide(self, job: JobId) -> Round:
+        with self._database.write() as session:
+            row = leases.hold(session, job, self._owner)
+            while decisions.decide(session, row, self._parallel):
+                session.flush()
+            return plan_round(session, job, self._release)
+
+    def _note_decision(self, job: JobId, party: PartyId, decision: Decision) -> None:
+        with self._database.write() as session:
+            row = leases.hold(session, job, self._owner)
+            note_decision(session, job, party, decision)
+            service.wake(row)
+
+    def _note_standing(self, order: Order, standing: AttemptStanding) -> None:
+        with self._database.write() as session:
+            row = leases.hold(session, order.key.job, self._owner)
+            _forgive(session, order.key.job, order.party)
+            if note_attempt(session, order.key, order.party, standing.state, standing.fault):
+                service.wake(row)
+
+    def _note_away(self, job: JobId, party: PartyId) -> None:
+        with self._database.write() as session:
+            leases.hold(session, job, self._owner)
+            participant = session.get_one(Participant, (job, party))
+            participant.away_since = participant.away_since or now()
+
+
+def plan_round(session: Session, job: JobId, release: str) -> Round:
+    """Return what is to be asked now: proposals without an answer, or attempts that are due to be asked for."""
+    row = service.get_job(session, job)
+    if has_ended(row):
+        return Round()
+    participants = service.participants_of(session, job)
+    organisations = {found.party: found.organisation for found in participants}
+    if row.state == "proposed":
+        message = ProposeJob(job, row.project, row.spec, organisations, row.versions, release)
+        return Round(proposals=tuple((p.party, p.organisation, message) for p in participants if not p.accepted))
+    return _plan_attempts(session, job, organisations)
+
+
+def _plan_attempts(session: Session, job: JobId, organisations: dict[PartyId, OrganisationId]) -> Round:
+    orders, own = [], []
+    for task in (found for found in service.tasks_of(session, job) if found.state == "running"):
+        rows = service.attempts_of(session, job, task.name, task.attempt)
+        key = AttemptKey(job, task.name, task.attempt)
+        blamed = {row.fault.party for row in rows if row.fault is not None}
+        hosts = [row for row in rows if row.party != GUEST]
+        orders += [
+            Order(key, row.party, organisations[row.party]) for row in hosts if _is_due(row, row.party in blamed)
+        ]
+        ready = all(row.state != "ordered" for row in hosts)
+        own += [key for row in rows if row.party == GUEST and row.state == "ordered" and ready]
+    moment = now()
+    for order in orders:
+        session.get_one(Attempt, (*order.key, order.party)).asked_at = moment
+    return Round(orders=tuple(orders), own=tuple(own))
+
+
+def _is_due(row: Attempt, blamed: bool) -> bool:
+    return not has_ended(row) and (row.asked_at is None or blamed or row.asked_at < later(-ASK_AGAIN_S))
+
+
+def note_decision(session: Session, job: JobId, party: PartyId, decision: Decision) -> None:
+    """Note what a party has answered to a proposal."""
+    participant = session.get_one(Participant, (job, party))
+    participant.accepted, participant.away_since = not decision.problems, None
+    if decision.problems:
+        row = service.get_job(session, job)
+        problems = tuple(JobProblem(party, p.task, p.message, p.remedy) for p in decision.problems)
+        row.problems = (*row.problems, *problems)
+
+
+def note_attempt(session: Session, key: AttemptKey, party: PartyId, state: AttemptState, fault: Fault | None) -> bool:
+    """Note at the guest's node how a host's attempt is; return whether that is news. What is over stays as it is."""
+    row = session.get(Attempt, (*key, party))
+    if row is None or has_ended(row) or state == "ordered":
+        return False
+    if row.state == "ordered" and state == "succeeded":
+        advance(session, row, "running")
+    return advance(session, row, state, place(fault, party, key.task) if state == "failed" else None)
+
+
+def _forgive(session: Session, job: JobId, party: PartyId) -> None:
+    session.execute(
+        update(Participant).where(Participant.job == job, Participant.party == party).values(away_since=None)
+    )

@@ -1,0 +1,256 @@
+"""This node's own share of a task: ordered, prepared from this house's own rows and grants, concluded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hanse.control.grants.service import Use, resolve
+from hanse.control.jobs import service
+from hanse.control.jobs.attempts import AttemptKey, Child
+from hanse.control.jobs.decisions import place
+from hanse.control.jobs.lineage import DATASET, datasets_of, settings_of, source_of
+from hanse.control.jobs.spending import disclosure_of
+from hanse.control.jobs.states import advance, append_event, has_ended, open_row
+from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
+from hanse.control.models.service import REFERENCE, demand_same_sides, get_model
+from hanse.control.outbox import service as outbox
+from hanse.core.faults import HanseError, fault
+from hanse.core.ids import JobId, ModelVersionId, TaskName
+from hanse.core.job_messages import AttemptEnded, AttemptStanding
+from hanse.core.roles import GUEST, PartyId
+from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits
+from hanse.core.times import now
+
+
+@dataclass(frozen=True)
+class Premises:
+    """What every attempt of this node process shares: where it writes, whom it calls, what it may use."""
+
+    owner: str
+    directory: Path
+    socket: Path
+    limits: Limits
+
+    def folder(self, job: JobId, task: TaskName) -> Path:
+        """Return where the attempts of a task write."""
+        return self.directory / "jobs" / job / task
+
+
+class Share(NamedTuple):
+    """How an ordered attempt is; `spec` when it is to be started now."""
+
+    standing: AttemptStanding
+    spec: AttemptSpec | None = None
+
+
+class Traffic(NamedTuple):
+    """What an attempt exchanged: bytes by peer, and the SHA-256 of each stream by `peer/stream/direction`."""
+
+    bytes_sent: dict[PartyId, int]
+    bytes_received: dict[PartyId, int]
+    digests: dict[str, str]
+
+
+def order_share(session: Session, job: Job, name: TaskName, number: int, premises: Premises, token: str) -> Share:
+    """Note the order to run this party's n-th attempt of a task, once; return what is to be started, if anything is.
+
+    Raises `job.unknown_task` and `job.not_yours`. What this house does not allow is a failed attempt, not an error.
+    """
+    task = service.get_task(session, job.id, name)
+    if job.me not in task.parties:
+        raise fault("job.not_yours", f"{job.me} has no part in task {name}")
+    service.start_job(session, job)
+    row = session.get(Attempt, (job.id, name, number, job.me))
+    if row is None:
+        row = _open_attempt(session, job, task, number)
+    if row is None or (has_ended(job) and not has_ended(row)):
+        return Share(AttemptStanding("cancelled"))
+    if row.state != "ordered" or row.owner == premises.owner:
+        return Share(AttemptStanding(row.state, row.fault and row.fault.for_peers()))
+    row.owner = premises.owner
+    return _prepare(session, job, task, row, premises, token)
+
+
+def note_start(session: Session, key: AttemptKey, child: Child) -> bool:
+    """Note that an attempt runs; False when it was ended before it began."""
+    row = _own(session, key)
+    if has_ended(row):
+        return False
+    row.pid, row.pid_started = child
+    return advance(session, row, "running")
+
+
+def conclude(session: Session, key: AttemptKey, result: AttemptResult | None, traffic: Traffic | None) -> None:
+    """Note how this party's attempt has ended, and have the guest told. Without a result it is lost."""
+    job, row = service.get_job(session, key.job), _own(session, key)
+    if traffic is not None:
+        row.bytes_sent, row.bytes_received, row.digests = traffic
+    if result is not None:
+        row.seconds, row.cpu_seconds = result.seconds, result.cpu_seconds
+        row.peak_memory_bytes = result.peak_memory_bytes
+    row.pid = row.pid_started = None
+    if has_ended(row):
+        return
+    if result is None:
+        advance(session, row, "lost")
+    elif result.state == "failed":
+        advance(session, row, "failed", place(result.fault, job.me, key.task))
+    else:
+        row.outputs = result.outputs
+        if row.state == "ordered":
+            advance(session, row, "running")
+        advance(session, row, "succeeded")
+    _tell_guest(session, job, row)
+
+
+def fail_share(session: Session, key: AttemptKey, error: HanseError) -> None:
+    """Note that this party's attempt could not even be started."""
+    job, row = service.get_job(session, key.job), _own(session, key)
+    if not has_ended(row):
+        advance(session, row, "failed", place(error.fault, job.me, key.task))
+        _tell_guest(session, job, row)
+
+
+def forget_share(session: Session, job: Job, name: TaskName, number: int) -> None:
+    """Note at a host that an attempt number is over, even if its order never came: it will not be started later."""
+    task = service.get_task(session, job.id, name)
+    row = session.get(Attempt, (job.id, name, number, job.me))
+    if row is None and job.me in task.parties and not has_ended(job) and not has_ended(task):
+        row = _open_attempt(session, job, task, number)
+    if row is not None and not has_ended(row):
+        advance(session, row, "cancelled")
+
+
+def lose_orphans(session: Session, premises: Premises) -> list[Child]:
+    """Give up the attempts of earlier node processes; return the processes that may have outlived theirs."""
+    rows = session.scalars(select(Attempt).where(Attempt.state.in_(("ordered", "running")), Attempt.owner.is_not(None)))
+    orphans = []
+    for row in (found for found in rows if found.owner != premises.owner):
+        job = service.get_job(session, row.job)
+        if row.pid is not None and row.pid_started is not None:
+            orphans.append(Child(row.pid, row.pid_started))
+        advance(session, row, "lost")
+        _tell_guest(session, job, row)
+    return orphans
+
+
+def list_idle(session: Session, keys: frozenset[AttemptKey]) -> list[AttemptKey]:
+    """Return those of the running `keys` whose rows say that they are over."""
+    return [key for key in keys if has_ended(_own(session, key))]
+
+
+def find_leftovers(session: Session, job: JobId, premises: Premises, running: frozenset[AttemptKey]) -> list[Path]:
+    """Return the folders under a job that nobody needs any more: attempts without a result, finished checkpoints."""
+    me, leftovers = service.get_job(session, job).me, []
+    for task in service.tasks_of(session, job):
+        folder = premises.folder(job, task.name)
+        kept = service.kept_attempt(session, job, task.name, me)
+        own = [row for row in service.attempts_of(session, job, task.name) if row.party == me and has_ended(row)]
+        busy = {key.number for key in running if key[:2] == (job, task.name)}
+        over = [row for row in own if row.number not in busy and (kept is None or row.number != kept.number)]
+        leftovers += [folder / str(row.number) for row in over if row.state != "succeeded" or has_ended(task)]
+        if has_ended(task) and not busy:
+            leftovers.append(folder / "checkpoints")
+    return [folder for folder in leftovers if folder.is_dir()]
+
+
+def _own(session: Session, key: AttemptKey) -> Attempt:
+    return session.get_one(Attempt, (*key, service.get_job(session, key.job).me))
+
+
+def _open_attempt(session: Session, job: Job, task: Task, number: int) -> Attempt | None:
+    """Add this party's attempt, ending its earlier ones; None when it comes too late to run."""
+    earlier = [row for row in service.attempts_of(session, job.id, task.name) if row.party == job.me]
+    if has_ended(job) or has_ended(task) or any(row.number > number for row in earlier):
+        return None
+    service.end_attempts(session, earlier)
+    if task.state == "waiting":
+        advance(session, task, "running")
+    task.attempt = number
+    key = {"job": job.id, "task": task.name, "number": number, "party": job.me}
+    row = Attempt(**key, state="ordered", ordered_at=now())
+    open_row(session, row)
+    return row
+
+
+def _prepare(session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str) -> Share:
+    try:
+        spec = _write_spec(session, job, task, row, premises, token)
+    except HanseError as error:
+        advance(session, row, "failed", place(error.fault, job.me, task.name))
+        service.wake(job)
+        return Share(AttemptStanding(row.state, row.fault and row.fault.for_peers()))
+    return Share(AttemptStanding("running"), spec)
+
+
+def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str) -> AttemptSpec:
+    organisations = service.organisations_of(session, job.id)
+    row.datasets = datasets_of(job.spec, job.me, task.name)
+    uses = [resolve(session, premises.directory, name, job.project, now()) for name in row.datasets]
+    folder = premises.folder(job.id, task.name)
+    return AttemptSpec(
+        job=job.id,
+        task=task.name,
+        attempt=row.number,
+        component=task.component,
+        version=task.version,
+        party=job.me,
+        parties={party: organisations[party] for party in task.parties},
+        settings=settings_of(job.spec.tasks[task.name], job.me),
+        inputs=_gather_inputs(session, job, task, uses),
+        directory=str(folder / str(row.number)),
+        checkpoints=str(folder / "checkpoints"),
+        socket=str(premises.socket),
+        token=token,
+        apply=task.apply,
+        disclosure=disclosure_of(session, job.guest, uses),
+        limits=premises.limits,
+    )
+
+
+def _gather_inputs(session: Session, job: Job, task: Task, uses: list[Use]) -> dict[str, Artefact]:
+    """Return this party's own part of each input. A port that this party has nothing for stays away."""
+    spec = job.spec.tasks[task.name]
+    if spec.component == DATASET:
+        if not uses:
+            raise fault("dataset.unnamed", f"{job.me} names no dataset in the settings of task {task.name}")
+        return {"source": uses[0].artefact}
+    inputs = {}
+    for port, reference in spec.inputs.items():
+        if reference.startswith(REFERENCE):
+            model = get_model(session, ModelVersionId(reference.removeprefix(REFERENCE)))
+            demand_same_sides(model, service.organisations_of(session, job.id))
+            inputs[port] = model.artefact
+            continue
+        source, made = source_of(reference)
+        kept = service.kept_attempt(session, job.id, source, job.me)
+        if kept is not None and made in kept.outputs:
+            inputs[port] = kept.outputs[made]
+    return inputs
+
+
+def _tell_guest(session: Session, job: Job, row: Attempt) -> None:
+    service.wake(job)
+    if job.me != GUEST:
+        fault = row.fault and row.fault.for_peers()
+        message = AttemptEnded(row.job, row.task, row.number, row.party, row.state, fault)
+        outbox.write(session, job.guest, message)
+
+
+def store_events(session: Session, events: list[tuple[AttemptKey, PartyId, str, dict[str, Any]]]) -> None:
+    """Append what attempts reported: (attempt, party, kind, data). Progress replaces the progress before it."""
+    for key, party, kind, data in events:
+        if kind == "progress":
+            _drop_progress(session, key, party)
+        append_event(session, key.job, kind, {"attempt": key.number, **data}, task=key.task, party=party)
+
+
+def _drop_progress(session: Session, key: AttemptKey, party: PartyId) -> None:
+    query = select(JobEvent).where(
+        JobEvent.job == key.job, JobEvent.task == key.task, JobEvent.party == party, JobEvent.kind == "progress"
+    )
+    for event in session.scalars(query):
+        session.delete(event)

@@ -1,0 +1,59 @@
+"""Register model versions and find them."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hanse.control.models.tables import ModelVersion
+from hanse.core.faults import fault
+from hanse.core.ids import JobId, ModelVersionId, OrganisationId, TaskName
+from hanse.core.roles import PartyId
+from hanse.core.specs import Artefact
+
+REFERENCE = "model:"
+"""How a pipeline's input says that a model comes from an earlier job: `model:<model version id>`."""
+
+
+def name_model(job: JobId, task: TaskName) -> ModelVersionId:
+    """Return the id of the model that a task makes: the same at every party, and nobody has to tell it."""
+    return ModelVersionId(f"model-{job.removeprefix('job-')}-{task}")
+
+
+def register_model(session: Session, model: ModelVersion) -> None:
+    """Add a model version; once it is there, saying it again changes nothing."""
+    if session.get(ModelVersion, model.id) is None:
+        session.add(model)
+        session.flush()
+
+
+def list_models(session: Session) -> list[ModelVersion]:
+    """Return all model versions, newest first."""
+    return list(session.scalars(select(ModelVersion).order_by(ModelVersion.created_at.desc(), ModelVersion.id)))
+
+
+def get_model(session: Session, model: ModelVersionId) -> ModelVersion:
+    """Return a model version. Raises `model.unknown`."""
+    found = session.get(ModelVersion, model)
+    if found is None:
+        raise fault("model.unknown", f"this node has no model {model}", "`hanse model list` shows the models it has")
+    return found
+
+
+def demand_same_sides(model: ModelVersion, parties: dict[PartyId, OrganisationId]) -> None:
+    """Raise `model.other_parties` unless each side of the model is held by the organisation that made it."""
+    strangers = sorted(p for p, organisation in model.parties.items() if parties.get(p) != organisation)
+    if strangers:
+        raise fault(
+            "model.other_parties",
+            f"{', '.join(strangers)} of model {model.id} was another organisation when it was trained",
+            "run the pipeline with the same organisations in the same roles",
+        )
+
+
+def read_manifest(artefact: Artefact) -> dict[str, Any]:
+    """Return the manifest in a model's folder, as it lies there."""
+    manifest: dict[str, Any] = msgspec.json.decode((Path(artefact.path) / "manifest.json").read_bytes(), type=dict)
+    return manifest

@@ -1,0 +1,1 @@
+"""Pipelines: graphs of components as their author saved them."""

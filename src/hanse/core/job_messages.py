@@ -1,0 +1,147 @@
+"""What nodes say to each other about jobs: requests on the gateway's control messages, and their replies.
+
+The guest's node leads; what it says is a fact or an order that may be said twice. Every request names its job; the
+sender is the organisation of the client certificate, never a field. What is refused comes back as a fault.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hanse.core.faults import Fault
+from hanse.core.ids import JobId, OrganisationId, ProjectId, TaskName
+from hanse.core.roles import PartyId
+from hanse.core.specs import PipelineSpec
+
+JobState = Literal["proposed", "running", "succeeded", "failed", "cancelled", "rejected"]
+TaskState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
+AttemptState = Literal["ordered", "running", "succeeded", "failed", "lost", "cancelled"]
+
+AttemptNumber = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+JobKey = Annotated[JobId, msgspec.Meta(pattern=r"^job-[0-9a-f]{16}$")]
+TaskKey = Annotated[TaskName, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+
+
+class ProposeJob(msgspec.Struct, frozen=True, tag=True):
+    """guest → every party: will you take part? Reply: `Decision`.
+
+    `parties` says which organisation stands behind each party of `pipeline`, `versions` which version of each component
+    the guest has, `release` its release of Hanse. `project` is the project's id, the same at all of its members.
+    """
+
+    job: JobKey
+    project: ProjectId
+    pipeline: PipelineSpec
+    parties: dict[PartyId, OrganisationId]
+    versions: dict[str, str]
+    release: str
+
+
+class StartJob(msgspec.Struct, frozen=True, tag=True):
+    """guest → host: every party has accepted. Reply: `Acknowledged`."""
+
+    job: JobKey
+
+
+class OrderAttempt(msgspec.Struct, frozen=True, tag=True):
+    """guest → host: run your share of this task, for the n-th time; ends every earlier one. Reply: `AttemptStanding`.
+
+    Said again, it starts nothing and tells how that attempt is.
+    """
+
+    job: JobKey
+    task: TaskKey
+    attempt: AttemptNumber
+
+
+class EndAttempt(msgspec.Struct, frozen=True, tag=True):
+    """guest → host: this attempt number is over at all parties; stop yours if it runs. Reply: `Acknowledged`."""
+
+    job: JobKey
+    task: TaskKey
+    attempt: AttemptNumber
+
+
+class AttemptEnded(msgspec.Struct, frozen=True, tag=True):
+    """host → guest: my attempt has ended; `fault` as peers may know it. Reply: `Acknowledged`."""
+
+    job: JobKey
+    task: TaskKey
+    attempt: AttemptNumber
+    party: PartyId
+    state: AttemptState
+    fault: Fault | None = None
+
+
+class TaskEnded(msgspec.Struct, frozen=True, tag=True):
+    """guest → host: the task has ended at all parties. Reply: `Acknowledged`."""
+
+    job: JobKey
+    task: TaskKey
+    state: TaskState
+    fault: Fault | None = None
+
+
+class JobEnded(msgspec.Struct, frozen=True, tag=True):
+    """guest → host: the job has ended, at all parties alike. Reply: `Acknowledged`."""
+
+    job: JobKey
+    state: JobState
+    fault: Fault | None = None
+
+
+class CancelJob(msgspec.Struct, frozen=True, tag=True):
+    """host → guest: I no longer take part; end the job for everybody. Reply: `Acknowledged`."""
+
+    job: JobKey
+
+
+class QueryJob(msgspec.Struct, frozen=True, tag=True):
+    """host → guest: I have not heard of this job for a while; how is it? Reply: `JobStanding`."""
+
+    job: JobKey
+
+
+class JobProblem(msgspec.Struct, frozen=True):
+    """One reason why a party cannot take part: at which of its tasks, in words that its owner may tell others."""
+
+    party: PartyId
+    task: str
+    message: str
+    remedy: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a proposal: accepted when there are no problems."""
+
+    problems: tuple[JobProblem, ...] = ()
+
+
+class AttemptStanding(msgspec.Struct, frozen=True, tag=True):
+    """How this node's own attempt is."""
+
+    state: AttemptState
+    fault: Fault | None = None
+
+
+class TaskStanding(msgspec.Struct, frozen=True):
+    state: TaskState
+    fault: Fault | None = None
+
+
+class JobStanding(msgspec.Struct, frozen=True, tag=True):
+    """How a job is, as its guest's node knows it."""
+
+    state: JobState
+    tasks: dict[TaskName, TaskStanding]
+    fault: Fault | None = None
+
+
+class Acknowledged(msgspec.Struct, frozen=True, tag=True):
+    """Noted, durably."""
+
+
+JobRequest = (
+    ProposeJob | StartJob | OrderAttempt | EndAttempt | AttemptEnded | TaskEnded | JobEnded | CancelJob | QueryJob
+)
+JobReply = Decision | AttemptStanding | JobStanding | Acknowledged
