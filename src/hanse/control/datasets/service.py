@@ -87,6 +87,11 @@ def list_datasets(session: Session) -> list[Snapshot]:
     return [Snapshot(dataset, version) for dataset, version in rows]
 
 
+def list_paths(session: Session) -> list[str]:
+    """Return where the snapshots of all versions lie, relative to the node's directory."""
+    return list(session.scalars(select(DatasetVersion.path)))
+
+
 def _version(session: Session, dataset: Dataset) -> DatasetVersion:
     return session.get_one(DatasetVersion, (dataset.id, dataset.version))
 

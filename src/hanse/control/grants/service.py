@@ -31,6 +31,13 @@ class Terms(NamedTuple):
     disclosure_limit: float = 0.1
 
 
+class Given(NamedTuple):
+    """A grant, and the name of its dataset."""
+
+    grant: Grant
+    dataset: str
+
+
 class Use(NamedTuple):
     """A dataset as a project may use it now: the artefact shows the granted columns only."""
 
@@ -44,7 +51,7 @@ class Use(NamedTuple):
         return granted_schema(self.grant, self.snapshot)
 
 
-def give(session: Session, me: Identity, dataset: str, project: str, terms: Terms) -> Grant:
+def give(session: Session, me: Identity, dataset: str, project: str, terms: Terms) -> Given:
     """Grant a dataset to a project and tell its members. One grant a dataset and project: revoke it to change it."""
     snapshot, agreed = datasets.find(session, dataset), projects.find(session, project)
     projects.demand_member(session, agreed.id, me.organisation)
@@ -80,10 +87,10 @@ def give(session: Session, me: Identity, dataset: str, project: str, terms: Term
     )
     for partner in projects.partners(session, agreed.id, me.organisation):
         outbox.write(session, partner, _offer(session, grant))
-    return grant
+    return Given(grant, snapshot.dataset.name)
 
 
-def revoke(session: Session, me: Identity, grant_id: GrantId) -> Grant:
+def revoke(session: Session, me: Identity, grant_id: GrantId) -> Given:
     """Take a grant back: no attempt that starts from now on gets the data."""
     grant = session.get(Grant, grant_id)
     if grant is None:
@@ -93,7 +100,7 @@ def revoke(session: Session, me: Identity, grant_id: GrantId) -> Grant:
         audit.append(session, audit.ADMINISTRATOR, "grant.revoke", grant.id, project=grant.project)
         for partner in projects.partners(session, grant.project, me.organisation):
             outbox.write(session, partner, GrantRevoked(grant.id))
-    return grant
+    return Given(grant, datasets.find(session, grant.dataset).dataset.name)
 
 
 def resolve(session: Session, directory: Path, dataset: str, project: ProjectId, at: str) -> Use:

@@ -1,7 +1,9 @@
 """Deliver letters: in order for each organisation, again and again while it cannot be reached."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +24,8 @@ TRY_S = 10.0
 AWAY = frozenset({"peer.unreachable", "peer.away", "member.unknown", "member.state", "database.busy"})
 """What a partner that will be there later says, or that has not confirmed us yet; anything else is its answer."""
 
+T = TypeVar("T")
+
 
 class Courier:
     """Delivers what lies in the outbox. `run` does it for the node's life, `settle` waits for one round."""
@@ -30,16 +34,29 @@ class Courier:
         self._database = database
         self._peers = peers
         self._rounds: dict[OrganisationId, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         try:
             while True:
                 await self._start_rounds()
-                await asyncio.sleep(AGAIN_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), AGAIN_S)
+                self._woken.clear()
         finally:
             for task in self._rounds.values():
                 task.cancel()
+
+    def wake(self) -> None:
+        """Say that there is a new letter."""
+        self._woken.set()
+
+    async def after(self, step: Callable[[], T]) -> T:
+        """Run a transaction in a thread and try to deliver what it wrote before returning its result."""
+        result = await asyncio.to_thread(step)
+        await self.settle()
+        return result
 
     async def settle(self, timeout_s: float = 5.0) -> None:
         """Try every letter that lies here now; return when done, or after `timeout_s` with the rest under way."""

@@ -1,0 +1,1 @@
+"""Faces of the control plane by audience: `console` over HTTP for this organisation, `peer` for other nodes."""

@@ -1,0 +1,1 @@
+"""REST for this organisation's own people and scripts, on this machine only."""

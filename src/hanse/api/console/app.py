@@ -1,0 +1,36 @@
+"""The REST application: routes, errors, security. It calls services and owns the shapes of requests and answers."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
+
+from hanse.api.console import datasets, errors, grants, members, node, parts, projects
+from hanse.api.console.security import Guard
+
+ROUTERS = (node.router, members.router, datasets.router, projects.router, grants.router)
+
+
+def build_api(given: Iterable[object] = ()) -> FastAPI:
+    """Return the routes; `given` are the node's parts that they call. No page of it is drawn by somebody's CDN."""
+    app = FastAPI(
+        title="Hanse node",
+        version=version("hanse"),
+        summary="One organisation's node: members, datasets, projects, grants, jobs and models.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="The content of the node's file `token`."))],
+        responses={"4XX": {"model": errors.ErrorAnswer, "description": "A fault of the catalogue."}},
+    )
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    errors.install(app)
+    parts.install(app, given)
+    return app
+
+
+def create_app(given: Iterable[object], token: str) -> Guard:
+    """Return the application that a server runs."""
+    return Guard(build_api(given), token)

@@ -1,0 +1,90 @@
+"""Errors as JSON, in the catalogue's words. Nothing else reaches a user, and no traceback ever does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from hanse.core.errors import describe
+from hanse.core.faults import Fault, HanseError
+
+log = structlog.get_logger("hanse.api")
+
+_CODES = {404: "request.no_such_path", 405: "request.method", 413: "request.too_large"}
+
+
+class ErrorView(BaseModel):
+    """A fault: `text` says what it is and `advice` what to do, in general; `cause` and `remedy` in this case."""
+
+    code: str
+    party: str | None = None
+    step: str = ""
+    cause: str = ""
+    remedy: str = ""
+    text: dict[str, str]
+    advice: dict[str, str]
+    correlation: str = ""
+
+
+class ErrorAnswer(BaseModel):
+    error: ErrorView
+
+
+def answer_fault(fault: Fault, correlation: str = "", headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return the response that tells a fault; `correlation` leads to the node's log."""
+    entry = describe(fault.code)
+    view = ErrorView(
+        code=fault.code,
+        party=fault.party,
+        step=fault.step,
+        cause=fault.cause,
+        remedy=fault.remedy or entry.advice["en"],
+        text=entry.text,
+        advice=entry.advice,
+        correlation=correlation,
+    )
+    content = {"error": view.model_dump()}
+    return JSONResponse(content, status_code=entry.status, headers=dict(headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of a route in the catalogue's words."""
+    app.add_exception_handler(HanseError, _answer_known)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _answer_known(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HanseError):
+        raise error
+    log.info("request.refused", code=error.fault.code, cause=error.fault.cause, path=request.url.path)
+    return answer_fault(error.fault, _correlation(request))
+
+
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return answer_fault(Fault("request.invalid", cause=_say(error.errors())), _correlation(request))
+
+
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = _CODES.get(error.status_code, "request.invalid")
+    return answer_fault(Fault(code, cause=f"{request.method} {request.url.path}"), _correlation(request), error.headers)
+
+
+def _say(problems: Any) -> str:
+    """Return `columns.0: Input should be a valid string; …`; what was sent is not repeated, it may be a secret."""
+    return "; ".join(
+        f"{'.'.join(str(p) for p in problem['loc'][1:]) or 'body'}: {problem['msg']}" for problem in problems
+    )
+
+
+def _correlation(request: Request) -> str:
+    return str(request.scope.get("correlation", ""))

@@ -1,0 +1,135 @@
+"""Answer a member's request: decode it, see that its sender may speak, call the service, reply.
+
+The sender is who the session's certificate says. A request that is not understood, or a sender that is not active, is
+refused and audited; the peer hears the code alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy.orm import Session
+
+from hanse.control.audit import service as audit
+from hanse.control.database import Database
+from hanse.control.grants import service as grants
+from hanse.control.nodes.identity import Identity
+from hanse.control.organisations import service as organisations
+from hanse.control.organisations.membership import Membership
+from hanse.control.outbox.courier import Courier
+from hanse.control.projects import service as projects
+from hanse.core.faults import HanseError, fault
+from hanse.core.federation_messages import (
+    FederationReply,
+    FederationRequest,
+    GrantOffered,
+    GrantRevoked,
+    MemberConfirmed,
+    Ping,
+    Pong,
+    ProjectAccepted,
+    ProjectOffered,
+)
+from hanse.core.ids import OrganisationId
+from hanse.core.job_messages import Acknowledged, JobReply, JobRequest
+
+log = structlog.get_logger("hanse.api.peer")
+
+AnswerJob = Callable[[OrganisationId, JobRequest], Awaitable[JobReply]]
+
+_decoder: msgspec.msgpack.Decoder[FederationRequest | JobRequest] = msgspec.msgpack.Decoder(
+    FederationRequest | JobRequest
+)
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """Answers members. `answer_job` takes what is about jobs."""
+
+    database: Database
+    identity: Identity
+    membership: Membership
+    courier: Courier
+    answer_job: AnswerJob
+
+    async def answer(self, organisation: OrganisationId, payload: bytes) -> bytes:
+        """Return the encoded reply. Raises HanseError."""
+        try:
+            reply = await self._answer(organisation, _decode(payload))
+        except HanseError as error:
+            await asyncio.to_thread(self._note_refusal, organisation, error)
+            raise
+        except Exception as error:  # a mistake of ours, or of the sender, that no check foresaw: it ends here
+            log.exception("request.failed", organisation=organisation)
+            raise fault("node.failed", "the request could not be answered") from error
+        return msgspec.msgpack.encode(reply)
+
+    async def _answer(
+        self, organisation: OrganisationId, request: FederationRequest | JobRequest
+    ) -> FederationReply | JobReply:
+        if isinstance(request, MemberConfirmed):
+            await self.membership.record_confirmation(organisation)
+            return Acknowledged()
+        await asyncio.to_thread(self._demand_active, organisation)
+        if isinstance(request, Ping):
+            return Pong(self.membership.release)
+        step = _STEPS.get(type(request))
+        if step is None:
+            return await self.answer_job(organisation, request)  # type: ignore[arg-type]  # all others are of jobs
+        await asyncio.to_thread(self._take, step, organisation, request)
+        self.courier.wake()
+        return Acknowledged()
+
+    def _demand_active(self, organisation: OrganisationId) -> None:
+        with self.database.read() as session:
+            organisations.demand_active(session, organisation)
+
+    def _take(self, step: "Step", organisation: OrganisationId, request: Any) -> None:
+        with self.database.write() as session:
+            step(session, self.identity.organisation, organisation, request)
+
+    def _note_refusal(self, organisation: OrganisationId, error: HanseError) -> None:
+        with self.database.write() as session:
+            details = {"code": error.fault.code, "cause": error.fault.cause}
+            audit.append(session, organisation, "peer.refuse", organisation, **details)
+
+
+def _decode(payload: bytes) -> FederationRequest | JobRequest:
+    try:
+        return _decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise fault("peer.unreadable", f"a request that this release does not know: {error}") from error
+
+
+def _take_project(session: Session, me: OrganisationId, sender: OrganisationId, offer: ProjectOffered) -> None:
+    """Note the project, and tell members that have joined it since of what was granted before."""
+    before = set(projects.partners(session, offer.project, me))
+    projects.record_offer(session, me, sender, offer)
+    for partner in set(projects.partners(session, offer.project, me)) - before:
+        grants.offer_all(session, offer.project, partner)
+
+
+def _take_acceptance(session: Session, me: OrganisationId, sender: OrganisationId, said: ProjectAccepted) -> None:
+    projects.record_acceptance(session, me, sender, said.project)
+    grants.offer_all(session, said.project, sender)
+
+
+def _take_grant(session: Session, _: OrganisationId, sender: OrganisationId, offer: GrantOffered) -> None:
+    grants.record_offer(session, sender, offer)
+
+
+def _take_revocation(session: Session, _: OrganisationId, sender: OrganisationId, said: GrantRevoked) -> None:
+    grants.record_revocation(session, sender, said.grant)
+
+
+Step = Callable[[Session, OrganisationId, OrganisationId, Any], None]
+
+_STEPS: dict[type, Step] = {
+    ProjectOffered: _take_project,
+    ProjectAccepted: _take_acceptance,
+    GrantOffered: _take_grant,
+    GrantRevoked: _take_revocation,
+}
