@@ -1,0 +1,172 @@
+"""`hanse job`: run a pipeline with one's partners, watch it, stop it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
+from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show
+from hanse.cli.units import bytes_text, seconds_text
+from hanse.cli.watching import Board
+from hanse.client import Client, connect
+from hanse.client.resources import Failure, Job, Task
+from hanse.core.faults import HanseError, fault
+from hanse.core.specs import PipelineSpec
+
+commands = typer.Typer(no_args_is_help=True, help="Run a pipeline with your partners, watch it, stop it.")
+
+JobId = Annotated[str, typer.Argument(help="Id of the job: hanse job list.")]
+
+
+@commands.command(epilog="Example: hanse job run risk.json --watch")
+def run(
+    file: Annotated[Path, typer.Argument(help="A pipeline as JSON.", exists=True, dir_okay=False)],
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and show how it goes.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a pipeline to all of its parties and run it.
+
+    Every party's node checks it against its own components and grants first; what is wrong is told before anything
+    runs. With --json and --watch: events as JSON lines, and the job as the last line.
+    """
+    pipeline = read_pipeline(file)
+    with connect(directory) as client:
+        job = client.run_job(pipeline)
+        if watch:
+            _watch(client, job.id, as_json)
+            return
+    text = f"[green]✓[/] job [bold]{escape(job.id)}[/] {job.state}. [dim]See it run:[/] hanse job watch {job.id}"
+    show(job, as_json, lambda console: console.print(text))
+
+
+@commands.command(epilog="Example: hanse job watch job-5f2c9a7d01b4e6c8")
+def watch(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Show how a job goes until it has ended. Leaving (Ctrl-C) does not stop the job."""
+    with connect(directory) as client:
+        _watch(client, job, as_json)
+
+
+@commands.command(epilog="Example: hanse job cancel job-5f2c9a7d01b4e6c8")
+def cancel(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """End a job at all of its parties. What its tasks have finished stays."""
+    with connect(directory) as client:
+        client.cancel_job(job)
+        found = client.job(job)
+    text = f"[green]✓[/] {escape(job)}: cancellation asked for [dim]({found.state})[/]"
+    show(found, as_json, lambda console: console.print(text))
+
+
+@commands.command("list", epilog="Example: hanse job list")
+def list_jobs(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """List the jobs that this node takes part in."""
+    with connect(directory) as client:
+        found = client.jobs()
+    heads = ("id", "name", "state", "my role", "created", "ended")
+    rows = [(j.id, j.name, j.state, j.role, j.created_at, j.ended_at) for j in found]
+    show(
+        found, as_json, lambda console: draw_table(console, heads, rows, "No jobs yet. Start with: hanse job run FILE")
+    )
+
+
+@commands.command("show", epilog="Example: hanse job show job-5f2c9a7d01b4e6c8")
+def show_job(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Show a job: its tasks, what this node sent, and what each party learns from it."""
+    with connect(directory) as client:
+        found = client.job(job)
+    show(found, as_json, lambda console: draw_job(console, found))
+
+
+def read_pipeline(file: Path) -> PipelineSpec:
+    """Return the pipeline of a JSON file. Raises HanseError with the place of the mistake."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=PipelineSpec)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        remedy = "write it with hanse.client.Pipeline, whose json() is such a file"
+        raise fault("pipeline.unreadable", f"{file}: {error}", remedy, step="read the pipeline") from error
+
+
+def demand_success(job: Job) -> None:
+    """Raise the fault of a job that did not succeed, naming its first failed task when the job has none."""
+    if job.state == "succeeded":
+        return
+    failure = job.fault or next((task.fault for task in job.tasks if task.fault is not None), None)
+    if failure is None:
+        raise fault("job.ended", f"the job is {job.state}", f"hanse job show {job.id}", step=job.name)
+    raise HanseError(failure.fault())
+
+
+def draw_job(console: Console, job: Job) -> None:
+    parties = ", ".join(f"{party} {organisation}" for party, organisation in job.parties.items())
+    facts = [("job", job.id), ("name", job.name), ("state", job.state), ("parties", parties)]
+    facts += [("created", job.created_at or ""), ("ended", job.ended_at or "")]
+    draw_facts(console, facts)
+    console.print()
+    heads = ("task", "component", "state", "parties", "seconds", "peak memory", "sent", "doing")
+    draw_table(console, heads, [_task_row(task) for task in job.tasks], "No tasks.")
+    for failure in (job.fault, *(task.fault for task in job.tasks)):
+        if failure is not None:
+            _draw_failure(console, failure)
+    draw_learns(console, job)
+
+
+def draw_learns(console: Console, job: Job, indent: str = "") -> None:
+    """Draw who learns what, once per sentence."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for task, roles in job.learns.items():
+        for role, texts in roles.items():
+            for text in texts:
+                lines.setdefault((role, text), []).append(task)
+    if lines:
+        console.print(f"\n{indent}[bold]Who learns what[/]")
+    for (role, text), tasks in lines.items():
+        console.print(f"{indent}  [cyan]{role:<6}[/] {escape(text)} [dim]({', '.join(tasks)})[/]")
+    for use in job.disclosure:
+        who = f"{escape(use.dataset)} to {escape(use.guest)}"
+        console.print(f"{indent}  [dim]disclosure figure of[/] {who}: [bold]{use.used:.3g}[/] of {use.limit:g}")
+
+
+def _watch(client: Client, job_id: str, as_json: bool) -> None:
+    if as_json:
+        for event in client.events(job_id):
+            say_json(event)
+        job = client.job(job_id)
+        say_json(job)
+    else:
+        job = _draw_live(client, job_id)
+    demand_success(job)
+
+
+def _draw_live(client: Client, job_id: str) -> Job:
+    console = screen()
+    with Board(console) as board:
+        board.job(client.job(job_id))
+        for event in client.events(job_id):
+            board.event(event)
+            if event.kind in ("task", "job"):
+                board.job(client.job(job_id))
+        job = client.job(job_id)
+        board.job(job)
+    if job.state == "succeeded":
+        console.print(f"[green]✓[/] [bold]{escape(job.name)}[/] succeeded [dim](hanse job show {job.id})[/]")
+    return job
+
+
+def _task_row(task: Task) -> tuple[object, ...]:
+    sent = bytes_text(sum(task.bytes_sent.values())) if task.bytes_sent else ""
+    doing = "" if task.progress is None or task.state != "running" else task.progress.note
+    memory = bytes_text(task.peak_memory_bytes) if task.peak_memory_bytes else ""
+    seconds = seconds_text(task.seconds) if task.seconds else ""
+    return task.name, task.component, task.state, ", ".join(task.parties), seconds, memory, sent, doing
+
+
+def _draw_failure(console: Console, failure: Failure) -> None:
+    told = failure.fault()
+    where = " · ".join(part for part in (told.party, told.step) if part)
+    console.print(f"[red]✗[/] {escape(where)}: {escape(told.cause or told.code)}")
+    if told.remedy:
+        console.print(f"  [dim]→[/] {escape(told.remedy)}")
