@@ -32,7 +32,8 @@ class Questions:
         if not found:
             return None
         self._tokens.discard(found[0])
-        self._fail(Fault("planner.away", step="planning", cause="the planner was replaced"))
+        if self._inbox is not None:
+            self._fail(Fault("planner.away", step="planning", cause="the planner was replaced"))
         self._inbox = Inbox()
         self._attached.set()
         return self._inbox

@@ -41,7 +41,7 @@ class PartyPort:
         self._accept = accept
         self._refuse = refuse
         self._pairings = asyncio.Semaphore(PAIRINGS)
-        app = web.Application(middlewares=[web.middleware(self._identify)], client_max_size=PAIR_BYTES)
+        app = web.Application(middlewares=[self._identify], client_max_size=PAIR_BYTES)
         app.router.add_get("/v1/pair", self._introduce)
         app.router.add_post("/v1/pair", self._pair)
         app.router.add_get("/v1/ws", self._open_session)
@@ -62,6 +62,7 @@ class PartyPort:
         self._listener.close()
         await self._runner.cleanup()
 
+    @web.middleware
     async def _identify(self, request: web.Request, handler: Respond) -> web.StreamResponse:
         """Let a request through when its client certificate allows it, or when it asks to be paired."""
         tls = request.transport.get_extra_info("ssl_object") if request.transport else None
