@@ -99,3 +99,61 @@ class HistogramGuest:
         gradient_sums: NDArray[np.int64],
         hessian_sums: NDArray[np.int64],
     ) -> None: ...
+
+# --- binning, gradients, trees ----------------------------------------------------------------------------------------
+
+def bin_edges(numbers: NDArray[np.float64], rows: int, max_bins: int, min_rows: int) -> list[list[float]]: ...
+def bin_codes(
+    numbers: NDArray[np.float64], rows: int, edges: list[list[float]], codes: NDArray[np.uint8]
+) -> None: ...
+def boosting_base_margin(objective: str, labels: NDArray[np.float64]) -> float: ...
+def boosting_gradients(
+    objective: str,
+    labels: NDArray[np.float64],
+    margins: NDArray[np.float64],
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+) -> None: ...
+def boosting_loss(objective: str, labels: NDArray[np.float64], margins: NDArray[np.float64]) -> float: ...
+def boosting_scores(objective: str, margins: NDArray[np.float64], scores: NDArray[np.float64]) -> None: ...
+def quantise_gradients(
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+    bits: tuple[int, int],
+    seed: bytes,
+    g_out: NDArray[np.int32],
+    h_out: NDArray[np.int32],
+) -> tuple[float, float]: ...
+def tree_totals(
+    g: NDArray[np.float64], h: NDArray[np.float64], rows: NDArray[np.uint32]
+) -> tuple[float, float]: ...
+def tree_histogram(
+    codes: NDArray[np.uint8],
+    bins: NDArray[np.uint32],
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+    rows: NDArray[np.uint32],
+    g_sums: NDArray[np.float64],
+    h_sums: NDArray[np.float64],
+    row_sums: NDArray[np.uint32],
+) -> None: ...
+def tree_best_split(
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+    rows: NDArray[np.uint32] | None,
+    bins: NDArray[np.uint32],
+    total: tuple[float, float],
+    rules: tuple[float, float, float, int],
+) -> tuple[int, int, float] | None: ...
+def tree_margins(
+    source: NDArray[np.int8],
+    index: NDArray[np.uint32],
+    threshold: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    nodes_per_tree: int,
+    base: float,
+    numbers: NDArray[np.float64],
+    left: NDArray[np.uint8],
+    rows: int,
+    margins: NDArray[np.float64],
+) -> None: ...
