@@ -6,10 +6,18 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
-from hanse.api.console import datasets, errors, grants, members, node, parts, projects
+from hanse.api.console import datasets, errors, grants, jobs, members, models, node, parts, projects
 from hanse.api.console.security import Guard
 
-ROUTERS = (node.router, members.router, datasets.router, projects.router, grants.router)
+ROUTERS = (
+    node.router,
+    members.router,
+    datasets.router,
+    projects.router,
+    grants.router,
+    jobs.router,
+    models.router,
+)
 
 
 def build_api(given: Iterable[object] = ()) -> FastAPI:

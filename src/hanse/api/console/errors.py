@@ -35,8 +35,13 @@ class ErrorAnswer(BaseModel):
     error: ErrorView
 
 
-def answer_fault(fault: Fault, correlation: str = "", headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the response that tells a fault; `correlation` leads to the node's log."""
+def answer_fault(
+    fault: Fault,
+    correlation: str = "",
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """Return the response that tells a fault; `correlation` leads to the node's log, `more` goes beside `error`."""
     entry = describe(fault.code)
     view = ErrorView(
         code=fault.code,
@@ -48,7 +53,7 @@ def answer_fault(fault: Fault, correlation: str = "", headers: Mapping[str, str]
         advice=entry.advice,
         correlation=correlation,
     )
-    content = {"error": view.model_dump()}
+    content = {"error": view.model_dump(), **(more or {})}
     return JSONResponse(content, status_code=entry.status, headers=dict(headers or {}))
 
 

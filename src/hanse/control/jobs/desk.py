@@ -27,6 +27,7 @@ from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt
 from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.states import advance, has_ended
 from hanse.control.jobs.tables import Job, JobEvent
+from hanse.control.jobs.views import JobView, view_job
 from hanse.control.jobs.workshop import AttemptSocket, Workshop
 from hanse.control.outbox import service as outbox
 from hanse.control.pipelines.service import save_pipeline
@@ -157,6 +158,10 @@ class JobDesk:
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""
         return await self._read(lambda session: service.get_job(session, job))
+
+    async def view(self, job: JobId) -> JobView:
+        """Return all that this node knows of a job. Raises `job.unknown`."""
+        return await self._read(lambda session: view_job(session, self._directory, service.get_job(session, job)))
 
     async def cancel(self, job: JobId) -> None:
         """End a job at all of its parties. At a host, its own attempts end at once and the guest is told."""

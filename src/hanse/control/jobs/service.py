@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from hanse.control.jobs.states import advance, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Task
-from hanse.control.models.service import name_model, read_manifest, register_model
+from hanse.control.models.service import name_model, register_model
 from hanse.control.models.tables import ModelVersion
 from hanse.core.faults import Fault, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
@@ -181,10 +181,10 @@ def kept_attempt(session: Session, job: JobId, task: TaskName, party: PartyId) -
 def keep_model(session: Session, job: Job, task: Task) -> None:
     """Register this party's part of the model that a succeeded task fitted, if it fitted one."""
     kept = kept_attempt(session, job.id, task.name, job.me)
-    models = [] if kept is None or task.apply else [found for found in kept.outputs.values() if found.kind == "model"]
-    if not models:
+    outputs = {} if kept is None or task.apply else kept.outputs
+    artefact = next((outputs[port] for port in sorted(outputs) if outputs[port].kind == "model"), None)
+    if artefact is None:
         return
-    (artefact,) = models
     organisations = organisations_of(session, job.id)
     register_model(
         session,
@@ -199,7 +199,6 @@ def keep_model(session: Session, job: Job, task: Task) -> None:
             me=job.me,
             parties={party: organisations[party] for party in task.parties},
             artefact=artefact,
-            manifest=read_manifest(artefact),
             metrics=metrics_of(session, job.id, task.name, job.me),
             created_at=now(),
         ),

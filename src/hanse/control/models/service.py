@@ -1,7 +1,6 @@
 """Register model versions and find them."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from sqlalchemy import select
@@ -11,7 +10,7 @@ from hanse.control.models.tables import ModelVersion
 from hanse.core.faults import fault
 from hanse.core.ids import JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.roles import PartyId
-from hanse.core.specs import Artefact
+from hanse.core.specs import ModelManifest
 
 REFERENCE = "model:"
 """How a pipeline's input says that a model comes from an earlier job: `model:<model version id>`."""
@@ -53,7 +52,10 @@ def demand_same_sides(model: ModelVersion, parties: dict[PartyId, OrganisationId
         )
 
 
-def read_manifest(artefact: Artefact) -> dict[str, Any]:
-    """Return the manifest in a model's folder, as it lies there."""
-    manifest: dict[str, Any] = msgspec.json.decode((Path(artefact.path) / "manifest.json").read_bytes(), type=dict)
-    return manifest
+def read_manifest(model: ModelVersion) -> ModelManifest:
+    """Return what a model's own folder says of it. Raises `artefact.damaged`."""
+    path = Path(model.artefact.path) / "manifest.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ModelManifest)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise fault("artefact.damaged", f"the manifest of {model.id} cannot be read: {error}") from error

@@ -1,7 +1,5 @@
 """Model versions."""
 
-from typing import Any
-
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,6 +24,5 @@ class ModelVersion(Base):
     me: Mapped[PartyId] = mapped_column(String(16))
     parties: Mapped[dict[PartyId, OrganisationId]] = mapped_column(Record(dict[PartyId, OrganisationId]))
     artefact: Mapped[Artefact] = mapped_column(Record(Artefact))
-    manifest: Mapped[dict[str, Any]] = mapped_column(Record(dict[str, Any]))
     metrics: Mapped[dict[str, float]] = mapped_column(Record(dict[str, float]))
     created_at: Mapped[str] = mapped_column(String(24), index=True)

@@ -1,0 +1,188 @@
+"""Jobs as data for whoever looks at them: this party's own side in full, the others' as far as it is known here."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hanse.control.grants.service import resolve
+from hanse.control.jobs import service, spending
+from hanse.control.jobs.lineage import all_datasets_of
+from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
+from hanse.core.faults import Fault, HanseError, fault
+from hanse.core.ids import JobId, TaskName
+from hanse.core.job_messages import JobProblem
+from hanse.core.roles import GUEST, PartyId
+from hanse.core.specs import Artefact
+from hanse.core.times import now, parse_time
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    """One task. Seconds, memory, bytes, digests and outputs are this party's own."""
+
+    name: str
+    component: str
+    version: str
+    state: str
+    parties: tuple[PartyId, ...]
+    attempt: int
+    progress: dict[str, Any] | None
+    started_at: str | None
+    ended_at: str | None
+    seconds: float | None
+    peak_memory_bytes: int | None
+    bytes_sent: dict[PartyId, int]
+    bytes_received: dict[PartyId, int]
+    digests: dict[str, str]
+    outputs: dict[str, Artefact]
+    fault: Fault | None
+
+
+class DisclosureView(msgspec.Struct, frozen=True):
+    """How many exact sums of one of this party's datasets the guest has been told, and how many it may be."""
+
+    dataset: str
+    guest: str
+    used: int
+    limit: float
+    ceiling: int
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job; `tasks` and what follows are empty in a list."""
+
+    id: JobId
+    name: str
+    state: str
+    role: PartyId
+    guest: str
+    project: str
+    parties: dict[PartyId, str]
+    created_at: str
+    started_at: str | None
+    ended_at: str | None
+    fault: Fault | None
+    problems: tuple[JobProblem, ...]
+    cancel_asked_at: str | None
+    learns: dict[str, dict[str, list[str]]] = {}
+    tasks: tuple[TaskView, ...] = ()
+    disclosure: tuple[DisclosureView, ...] = ()
+
+
+def view_job(session: Session, directory: Path, job: Job) -> JobView:
+    """Return all that this node knows of a job. `directory` is the node's."""
+    return msgspec.structs.replace(
+        outline_job(job),
+        learns=_view_learns(job),
+        tasks=tuple(_view_task(session, job, task) for task in service.tasks_of(session, job.id)),
+        disclosure=_view_disclosure(session, directory, job),
+    )
+
+
+def outline_job(job: Job) -> JobView:
+    """Return a job as a line of a list."""
+    return JobView(
+        id=job.id,
+        name=job.name,
+        state=job.state,
+        role=job.me,
+        guest=job.spec.parties[GUEST],
+        project=job.project,
+        parties=job.spec.parties,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+        fault=job.fault,
+        problems=job.problems,
+        cancel_asked_at=job.cancel_asked_at,
+    )
+
+
+def find_output(session: Session, job: Job, task: TaskName, port: str) -> Artefact:
+    """Return this party's part of an output. Raises `job.no_output`."""
+    service.get_task(session, job.id, task)
+    kept = service.kept_attempt(session, job.id, task, job.me)
+    if kept is None or port not in kept.outputs:
+        raise fault("job.no_output", f"task {task} of job {job.id} has no output {port} at this party")
+    return kept.outputs[port]
+
+
+def read_report(artefact: Artefact) -> dict[str, Any]:
+    """Return what a report says. Raises `artefact.damaged`."""
+    try:
+        said: dict[str, Any] = msgspec.json.decode((Path(artefact.path) / "report.json").read_bytes(), type=dict)
+    except (OSError, msgspec.DecodeError) as error:
+        raise fault("artefact.damaged", f"the report cannot be read: {error}") from error
+    return said
+
+
+def _view_task(session: Session, job: Job, task: Task) -> TaskView:
+    own = [row for row in service.attempts_of(session, job.id, task.name) if row.party == job.me]
+    kept = service.kept_attempt(session, job.id, task.name, job.me)
+    latest = kept or (own[-1] if own else None)
+    return TaskView(
+        name=task.name,
+        component=task.component,
+        version=task.version,
+        state=task.state,
+        parties=task.parties,
+        attempt=task.attempt,
+        progress=_find_progress(session, job, task),
+        started_at=task.started_at,
+        ended_at=task.ended_at,
+        seconds=_measure_seconds(task),
+        peak_memory_bytes=None if latest is None else latest.peak_memory_bytes or None,
+        bytes_sent=_add_up([row.bytes_sent for row in own]),
+        bytes_received=_add_up([row.bytes_received for row in own]),
+        digests={} if latest is None else latest.digests,
+        outputs={} if kept is None else kept.outputs,
+        fault=task.fault or _own_fault(own),
+    )
+
+
+def _own_fault(own: list[Attempt]) -> Fault | None:
+    """What ended this party's latest attempt badly: at a host the guest tells the code, its own row says why."""
+    return own[-1].fault if own and own[-1].state == "failed" else None
+
+
+def _measure_seconds(task: Task) -> float | None:
+    if task.started_at is None:
+        return None
+    return (parse_time(task.ended_at or now()) - parse_time(task.started_at)).total_seconds()
+
+
+def _add_up(counts: list[dict[PartyId, int]]) -> dict[PartyId, int]:
+    parties = {party for count in counts for party in count}
+    return {party: sum(count.get(party, 0) for count in counts) for party in sorted(parties)}
+
+
+def _find_progress(session: Session, job: Job, task: Task) -> dict[str, Any] | None:
+    query = select(JobEvent).where(
+        JobEvent.job == job.id, JobEvent.task == task.name, JobEvent.party == job.me, JobEvent.kind == "progress"
+    )
+    latest = session.scalar(query.order_by(JobEvent.number.desc()).limit(1))
+    return None if latest is None else {name: latest.data[name] for name in ("done", "total", "note")}
+
+
+def _view_learns(job: Job) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for task, lines in job.learns.items():
+        for line in lines:
+            found.setdefault(task, {}).setdefault(line.role, []).append(line.text)
+    return found
+
+
+def _view_disclosure(session: Session, directory: Path, job: Job) -> tuple[DisclosureView, ...]:
+    found = []
+    for name in all_datasets_of(job.spec, job.me):
+        try:
+            use = resolve(session, directory, name, job.project, now())
+        except HanseError:
+            continue  # taken back since: nothing more can be told, and what was told is in the counter
+        used = spending.used(session, use.snapshot.dataset.id, job.guest)
+        limit = use.grant.disclosure_limit
+        most = spending.ceiling(use.snapshot.version.rows, limit)
+        found.append(DisclosureView(use.snapshot.dataset.name, job.spec.parties[GUEST], used, limit, most))
+    return tuple(found)
