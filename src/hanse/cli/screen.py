@@ -12,17 +12,22 @@ from rich.table import Table
 
 from hanse.cli.language import WORDS, Language, language
 from hanse.client.refusal import JobProblem, Refusal
-from hanse.core.errors import sentence
-from hanse.core.faults import Fault, HanseError
+from hanse.core.errors import describe
+from hanse.core.faults import HanseError
+
+
+UNWRAPPED = 2_000
+"""Width where lines are not to be wrapped: into a file or a pipe, somebody will search them."""
 
 
 def screen() -> Console:
     """Return a console on standard output (looked up at each call, so that a redirection is seen)."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
 
 
 def error_screen() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    """Return a console on standard error."""
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else UNWRAPPED)
 
 
 def say_json(value: Any) -> None:
@@ -69,7 +74,14 @@ def say_error(error: HanseError, as_json: bool) -> None:
     console = error_screen()
     tongue = language()
     console.print(f"[bold red]✗[/] [bold]{escape(what_happened(error, tongue))}[/]  [dim]({error.fault.code})[/]")
-    _draw_lines(console, error.fault, tongue)
+    fault, words = error.fault, WORDS[tongue]
+    facts = (
+        ("party", fault.party),
+        ("step", fault.step),
+        ("cause", fault.cause),
+        ("remedy", what_helps(error, tongue)),
+    )
+    draw_facts(console, [(f"  {words[name]}", value) for name, value in facts])
     for problem in problems_of(error):
         _draw_problem(console, problem)
 
@@ -77,13 +89,21 @@ def say_error(error: HanseError, as_json: bool) -> None:
 def what_happened(error: HanseError, tongue: Language) -> str:
     """Return the catalogue's sentence for an error: the node's own words when the node said it."""
     said = error.text.get(tongue, "") if isinstance(error, Refusal) else ""
-    return said or sentence(error.fault.code)[tongue]
+    return said or describe(error.fault.code).text[tongue]
+
+
+def what_helps(error: HanseError, tongue: Language) -> str:
+    """Return the remedy of this case, or else what the catalogue advises for its kind."""
+    advice = describe(error.fault.code).advice
+    remedy = error.fault.remedy
+    return remedy if remedy and remedy != advice["en"] else advice[tongue]
 
 
 def error_document(error: HanseError) -> dict[str, Any]:
     """Return an error as the JSON that REST uses too."""
     words = {tongue: what_happened(error, tongue) for tongue in WORDS}
-    document: dict[str, Any] = {"error": {**msgspec.to_builtins(error.fault), "text": words}}
+    told = {**msgspec.to_builtins(error.fault), "remedy": what_helps(error, "en"), "text": words}
+    document: dict[str, Any] = {"error": told}
     if problems := problems_of(error):
         document["problems"] = msgspec.to_builtins(problems)
     return document
@@ -91,12 +111,6 @@ def error_document(error: HanseError) -> dict[str, Any]:
 
 def problems_of(error: HanseError) -> tuple[JobProblem, ...]:
     return error.problems if isinstance(error, Refusal) else ()
-
-
-def _draw_lines(console: Console, fault: Fault, tongue: Language) -> None:
-    words = WORDS[tongue]
-    facts = (("party", fault.party), ("step", fault.step), ("cause", fault.cause), ("remedy", fault.remedy))
-    draw_facts(console, [(f"  {words[name]}", value) for name, value in facts])
 
 
 def _draw_problem(console: Console, problem: JobProblem) -> None:
