@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hanse.cli.language import WORDS, Language, language
-from hanse.client.refusal import JobProblem, Refusal
+from hanse.client.refusal import Refusal
+from hanse.client.resources import JobProblem
 from hanse.core.errors import describe
 from hanse.core.faults import HanseError
-
 
 UNWRAPPED = 2_000
 """Width where lines are not to be wrapped: into a file or a pipe, somebody will search them."""

@@ -4,17 +4,8 @@ from typing import Any
 
 import msgspec
 
-from hanse.client.resources import Failure
+from hanse.client.resources import Failure, JobProblem
 from hanse.core.faults import Fault, HanseError
-
-
-class JobProblem(msgspec.Struct, frozen=True):
-    """One reason why a job was not accepted: at which party and task, and what would help."""
-
-    message: str
-    party: str | None = None
-    task: str | None = None
-    remedy: str | None = None
 
 
 class Refusal(HanseError):

@@ -137,18 +137,28 @@ class Task(msgspec.Struct, frozen=True):
     peak_memory_bytes: int | None = None
     bytes_sent: dict[str, int] = {}
     bytes_received: dict[str, int] = {}
-    digests: Any = None
+    digests: dict[str, str] = {}
     outputs: dict[str, TaskOutput] = {}
     fault: Failure | None = None
 
 
 class DisclosureUse(msgspec.Struct, frozen=True):
-    """How much of a dataset's disclosure limit one guest has used."""
+    """How many exact sums of one's own dataset a guest was told, of how many `limit` (rho of rule R1) allows."""
 
     dataset: str
     guest: str
-    used: float
+    used: int
     limit: float
+    ceiling: int | None = None
+
+
+class JobProblem(msgspec.Struct, frozen=True):
+    """One reason why a job was not accepted: at which party and task, and what would help."""
+
+    message: str
+    party: str | None = None
+    task: str | None = None
+    remedy: str | None = None
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -162,6 +172,7 @@ class Job(msgspec.Struct, frozen=True):
     started_at: str | None = None
     ended_at: str | None = None
     fault: Failure | None = None
+    problems: tuple[JobProblem, ...] = ()
     learns: dict[str, dict[str, list[str]]] = {}
     tasks: tuple[Task, ...] = ()
     disclosure: tuple[DisclosureUse, ...] = ()

@@ -13,11 +13,14 @@ from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show
 from hanse.cli.units import bytes_text, seconds_text
 from hanse.cli.watching import Board
 from hanse.client import Client, connect
+from hanse.client.refusal import Refusal
 from hanse.client.resources import Failure, Job, Task
-from hanse.core.faults import HanseError, fault
+from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.specs import PipelineSpec
 
 commands = typer.Typer(no_args_is_help=True, help="Run a pipeline with your partners, watch it, stop it.")
+
+REJECTED = 422
 
 JobId = Annotated[str, typer.Argument(help="Id of the job: hanse job list.")]
 
@@ -94,6 +97,8 @@ def demand_success(job: Job) -> None:
     """Raise the fault of a job that did not succeed, naming its first failed task when the job has none."""
     if job.state == "succeeded":
         return
+    if job.problems:
+        raise Refusal(REJECTED, Fault("job.rejected", step=job.name), problems=job.problems)
     failure = job.fault or next((task.fault for task in job.tasks if task.fault is not None), None)
     if failure is None:
         raise fault("job.ended", f"the job is {job.state}", f"hanse job show {job.id}", step=job.name)
@@ -126,8 +131,11 @@ def draw_learns(console: Console, job: Job, indent: str = "") -> None:
     for (role, text), tasks in lines.items():
         console.print(f"{indent}  [cyan]{role:<6}[/] {escape(text)} [dim]({', '.join(tasks)})[/]")
     for use in job.disclosure:
-        who = f"{escape(use.dataset)} to {escape(use.guest)}"
-        console.print(f"{indent}  [dim]disclosure figure of[/] {who}: [bold]{use.used:.3g}[/] of {use.limit:g}")
+        ceiling = "" if use.ceiling is None else f" of {use.ceiling:,}"
+        console.print(
+            f"{indent}  [dim]exact sums of[/] {escape(use.dataset)} [dim]told to[/] {escape(use.guest)}:"
+            f" {use.used:,}{ceiling} [dim](limit {use.limit:g})[/]"
+        )
 
 
 def _watch(client: Client, job_id: str, as_json: bool) -> None:

@@ -70,8 +70,8 @@ def _draw_learns(story: Story, outcome: Outcome) -> None:
                 story.line(f"  {escape(text)} [dim]({escape(', '.join(tasks))})[/]")
     for organisation, uses in outcome.disclosure.items():
         for use in uses:
-            told = f"{use['used']:.3g} of {use['limit']:g}"
-            story.line(f"[dim]disclosure figure of {escape(organisation)}'s {escape(use['dataset'])}:[/] {told}")
+            told = f"{use['used']:,} of the {use['ceiling']:,} that the disclosure figure {use['limit']:g} allows"
+            story.line(f"[dim]exact sums of {escape(organisation)}'s {escape(use['dataset'])}:[/] {told}")
 
 
 def _draw_costs(story: Story, outcome: Outcome, seconds: float, peak_bytes: int) -> None:

@@ -265,8 +265,8 @@ async def _collect(
     cast: Cast, pool: Pool, job: Job, batch: Job, pooled: dict[str, Any], actors: tuple[Actor, ...]
 ) -> Outcome:
     guest = actors[0].client
-    federated = await guest.output(job.id, "judge", "report")
-    alone = await guest.output(job.id, "alone_judge", "report")
+    federated = (await guest.output(job.id, "judge", "report"))["values"]
+    alone = (await guest.output(job.id, "alone_judge", "report"))["values"]
     scores = await asyncio.to_thread(read_scores, _path(batch, "scores", "scores"), cast.id)
     trained = await asyncio.to_thread(read_scores, _path(job, "boost", "scores"), cast.id)
     judged = await asyncio.to_thread(read_scores, _path(job, "scores", "scores"), cast.id)
