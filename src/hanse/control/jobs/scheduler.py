@@ -43,8 +43,8 @@ ASK_AGAIN_S = 5.0
 
 CALL_S = 10.0
 
-AWAY = frozenset({"peer.unreachable", "peer.busy", "peer.failed"})
-"""Codes of the gateway for a node that cannot be reached, or that cannot answer now: it is asked again."""
+AWAY = frozenset({"peer.unreachable", "peer.away", "peer.busy", "database.busy"})
+"""What is said of, or by, a node that will answer later: it is asked again. Anything else is its answer."""
 
 log = structlog.get_logger()
 

@@ -1,0 +1,25 @@
+"""Ask other organisations' nodes about jobs: typed requests out, typed replies in."""
+
+import msgspec
+
+from hanse.control.peers import Peers
+from hanse.core.faults import fault
+from hanse.core.ids import OrganisationId
+from hanse.core.job_messages import JobReply, JobRequest
+
+_decoder: msgspec.msgpack.Decoder[JobReply] = msgspec.msgpack.Decoder(JobReply)
+
+
+class Correspondence:
+    """Requests about jobs over the sessions with members."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+
+    async def ask(self, organisation: OrganisationId, request: JobRequest, *, timeout_s: float) -> JobReply:
+        """Return a node's reply. Raises HanseError: `peer.unreachable`, what that node said, or `peer.unreadable`."""
+        payload = await self._peers.call(organisation, msgspec.msgpack.encode(request), timeout_s=timeout_s)
+        try:
+            return _decoder.decode(payload)
+        except msgspec.MsgspecError as error:
+            raise fault("peer.unreadable", f"a reply that this release does not know: {error}") from error
