@@ -1,9 +1,17 @@
-//! The static-hint histogram as its users see it: exact sums, refusals, and what it does with rubbish.
+//! The static-hint histogram: exact sums, a big-integer reference bit for bit, its noise, and what it refuses.
 
-use hanse_kernel::histogram::{Guest, Hint, Host, Refusal, Sums};
-use hanse_kernel::parameters::{Parameters, S100, S138};
+use hanse_kernel::histogram::{Guest, Hint, Host, Query, Refusal, Sums};
+use hanse_kernel::packing::{Packer, Unpacker};
+use hanse_kernel::parameters::{Parameters, S100, S138, SETS};
+use hanse_kernel::prg::{Stream, derive};
+use hanse_kernel::ring::{PublicElement, Ring};
+use hanse_kernel::sampling::{Flood, fill_gaussian, fill_ternary};
+use num_bigint::{BigInt, BigUint, Sign};
 
 const PUBLIC: [u8; 32] = [7; 32];
+const SET_UP: [u8; 32] = [8; 32];
+const QUERY: [u8; 32] = [9; 32];
+const FLOOD: [u8; 32] = [10; 32];
 
 /// A cheap deterministic stream; the statistics of the samplers are tested elsewhere.
 fn words(seed: u64) -> impl Iterator<Item = u64> {
@@ -26,6 +34,13 @@ struct Case {
     hessians: Vec<i32>,
 }
 
+/// The extreme values of g and of h.
+fn extremes(parameters: &Parameters) -> [(i32, i32); 3] {
+    let half = 1 << (parameters.gradient_bits - 1);
+    let most = (1 << parameters.hessian_bits) - 1;
+    [(half - 1, most), (-half, 0), (-half, most)]
+}
+
 impl Case {
     fn random(
         parameters: &'static Parameters,
@@ -36,11 +51,10 @@ impl Case {
     ) -> Self {
         let mut words = words(seed);
         let mut below = |bound: u64| words.next().expect("endless") % bound;
-        let codes = bins
-            .iter()
-            .flat_map(|bins| vec![*bins as u64; samples])
-            .map(|bins| below(bins) as u8)
-            .collect();
+        let mut codes = Vec::with_capacity(bins.len() * samples);
+        for bins in bins {
+            codes.extend((0..samples).map(|_| below(*bins as u64) as u8));
+        }
         let half = 1i64 << (parameters.gradient_bits - 1);
         let gradients = (0..samples)
             .map(|_| (below(2 * half as u64) as i64 - half) as i32)
@@ -60,59 +74,79 @@ impl Case {
     }
 
     fn host(&self) -> Host {
+        self.try_host().expect("rows fit")
+    }
+
+    fn try_host(&self) -> Result<Host, Refusal> {
         Host::set_up(
             self.parameters,
             &PUBLIC,
-            &[8; 32],
+            &SET_UP,
             self.codes.clone(),
             &self.bins,
             &self.omitted,
         )
-        .expect("rows fit")
     }
 
     fn guest(&self) -> Guest {
         Guest::new(self.parameters, &PUBLIC, self.samples).expect("samples fit")
     }
 
-    fn plain(&self) -> Sums {
-        let mut sums = Sums {
-            gradients: Vec::new(),
-            hessians: Vec::new(),
-        };
+    fn hint(&self, host: &Host) -> Hint {
+        Hint::parse(self.parameters, host.hint(), host.rows()).expect("the hint is well formed")
+    }
+
+    fn encrypt(&self, guest: &Guest, seed: &[u8; 32]) -> Query {
+        guest
+            .encrypt(&self.gradients, &self.hessians, seed)
+            .expect("the vector fits")
+    }
+
+    /// The codes of each sent row's feature, and its bin.
+    fn rows(&self) -> Vec<(&[u8], u8)> {
+        let mut rows = Vec::new();
         for (feature, (bins, omitted)) in self.bins.iter().zip(&self.omitted).enumerate() {
-            let codes = &self.codes[feature * self.samples..][..self.samples];
-            for bin in (0..*bins).filter(|bin| bin != omitted) {
-                let of_row = |values: &[i32]| -> i64 {
-                    codes
-                        .iter()
-                        .zip(values)
-                        .filter(|(code, _)| i32::from(**code) == bin)
-                        .map(|(_, value)| i64::from(*value))
-                        .sum()
-                };
-                sums.gradients.push(of_row(&self.gradients));
-                sums.hessians.push(of_row(&self.hessians));
-            }
+            let column = &self.codes[feature * self.samples..][..self.samples];
+            rows.extend(
+                (0..*bins)
+                    .filter(|bin| bin != omitted)
+                    .map(|bin| (column, bin as u8)),
+            );
         }
-        sums
+        rows
+    }
+
+    fn plain(&self) -> Sums {
+        let sum = |values: &[i32]| {
+            let of_row = |(column, bin): (&[u8], u8)| {
+                column
+                    .iter()
+                    .zip(values)
+                    .filter(|(code, _)| **code == bin)
+                    .map(|(_, value)| i64::from(*value))
+                    .sum()
+            };
+            self.rows().into_iter().map(of_row).collect()
+        };
+        Sums {
+            gradients: sum(&self.gradients),
+            hessians: sum(&self.hessians),
+        }
     }
 
     fn federated(&self) -> Sums {
         let (host, guest) = (self.host(), self.guest());
-        let hint = Hint::parse(self.parameters, host.hint(), host.rows())
-            .expect("the hint is well formed");
-        let query = guest
-            .encrypt(&self.gradients, &self.hessians, &[9; 32])
-            .expect("the vector fits");
+        let query = self.encrypt(&guest, &QUERY);
         let answer = host
-            .answer(query.ciphertext(), &[10; 32])
+            .answer(query.ciphertext(), &FLOOD)
             .expect("the query is well formed");
         guest
-            .decrypt(&query, &hint, &answer)
+            .decrypt(&query, &self.hint(&host), &answer)
             .expect("the answer is within the budget")
     }
 }
+
+// --- exactness ----------------------------------------------------------------------------------------------------
 
 #[test]
 fn sums_are_exact_in_both_sets_at_awkward_sizes() {
@@ -131,4 +165,793 @@ fn sums_are_exact_in_both_sets_at_awkward_sizes() {
             parameters.name
         );
     }
+}
+
+#[test]
+fn a_row_of_the_most_samples_is_exact_at_both_extremes_and_one_more_is_refused() {
+    for parameters in SETS {
+        let most = parameters.max_row_samples();
+        let samples = most + 1000;
+        let mut case = Case::random(parameters, samples, &[2], &[1], 1);
+        case.codes = (0..samples)
+            .map(|sample| {
+                u8::from(sample % (samples / 999) == 0 && sample / (samples / 999) < 1000)
+            })
+            .collect();
+        let ones = case.codes.iter().filter(|code| **code == 1).count();
+        assert_eq!(samples - ones, most, "the row is full");
+        let (host, guest) = (case.host(), case.guest());
+        let hint = case.hint(&host);
+        for (index, (g, h)) in extremes(parameters).into_iter().enumerate() {
+            (case.gradients, case.hessians) = (vec![g; samples], vec![h; samples]);
+            let query = case.encrypt(&guest, &[index as u8; 32]);
+            let answer = host
+                .answer(query.ciphertext(), &[index as u8; 32])
+                .expect("the query is well formed");
+            let sums = guest
+                .decrypt(&query, &hint, &answer)
+                .expect("within the budget");
+            assert_eq!(
+                sums.gradients,
+                [i64::from(g) * most as i64],
+                "{} {g} {h}",
+                parameters.name
+            );
+            assert_eq!(
+                sums.hessians,
+                [i64::from(h) * most as i64],
+                "{} {g} {h}",
+                parameters.name
+            );
+        }
+        let spare = case
+            .codes
+            .iter()
+            .position(|code| *code == 1)
+            .expect("there are some");
+        case.codes[spare] = 0;
+        let refusal = case.try_host().err().expect("one too many").to_string();
+        assert!(
+            refusal.contains("feature 0, bin 0") && refusal.contains(&(most + 1).to_string()),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn one_ciphertext_serves_several_hosts_and_one_hint_many_queries() {
+    let first = Case::random(&S100, 5000, &[4, 5], &[0, 1], 2);
+    let mut second = Case::random(&S100, 5000, &[9], &[8], 3);
+    (second.gradients, second.hessians) = (first.gradients.clone(), first.hessians.clone());
+    let guest = first.guest();
+    let hosts = [first.host(), second.host()];
+    for round in 0..3 {
+        let query = first.encrypt(&guest, &[round; 32]);
+        for (case, host) in [&first, &second].into_iter().zip(&hosts) {
+            let answer = host
+                .answer(query.ciphertext(), &[round; 32])
+                .expect("well formed");
+            assert_eq!(
+                guest.decrypt(&query, &case.hint(host), &answer),
+                Ok(case.plain())
+            );
+        }
+    }
+    assert_eq!(hosts.map(|host| host.answered()), [3 * 7, 3 * 8]);
+}
+
+// --- the reference ------------------------------------------------------------------------------------------------
+
+/// A polynomial over the integers; everything is reduced modulo q only at the end.
+struct Reference<'a> {
+    case: &'a Case,
+    modulus: BigInt,
+    /// a_D, a_1, … as integers in [0, q).
+    public: Vec<Vec<BigInt>>,
+    dummies: Vec<Vec<i8>>,
+    row_errors: Vec<Vec<i8>>,
+    secret: Vec<i8>,
+    /// e_D, e_1, …
+    errors: Vec<Vec<i8>>,
+}
+
+impl<'a> Reference<'a> {
+    fn new(case: &'a Case) -> Self {
+        let parameters = case.parameters;
+        let degree = parameters.ring_degree;
+        let ring = Ring::new(parameters);
+        let public = (0..=parameters.blocks(case.samples) as u64).map(|index| {
+            let element = PublicElement::expand(&ring, parameters, &PUBLIC, index);
+            let coefficients: Vec<Vec<u64>> = ring
+                .transforms()
+                .iter()
+                .enumerate()
+                .map(|(place, transform)| {
+                    let mut values: Vec<u64> = element
+                        .factors(place)
+                        .iter()
+                        .map(|factor| factor.value)
+                        .collect();
+                    transform.inverse_unscaled(&mut values);
+                    values
+                        .into_iter()
+                        .map(|value| transform.multiply(value, transform.degree_inverse()))
+                        .collect()
+                })
+                .collect();
+            (0..degree)
+                .map(|slot| {
+                    let mut residues = [0; 3];
+                    for (residue, values) in residues.iter_mut().zip(&coefficients) {
+                        *residue = values[slot];
+                    }
+                    remainder_theorem(parameters, residues)
+                })
+                .collect()
+        });
+        Self {
+            public: public.collect(),
+            ..Self::drawn(case)
+        }
+    }
+
+    /// All that is drawn, without the public part.
+    fn drawn(case: &'a Case) -> Self {
+        let parameters = case.parameters;
+        let degree = parameters.ring_degree;
+        let blocks = parameters.blocks(case.samples);
+        let key = derive(&SET_UP, "hanse histogram set-up", &[]);
+        let draw = |fill: fn(&mut Stream, &mut [i8]), stream: &mut Stream| {
+            let mut values = vec![0; degree];
+            fill(stream, &mut values);
+            values
+        };
+        let mut dummies = Vec::new();
+        let mut row_errors = Vec::new();
+        for row in 0..case.rows().len() {
+            let mut stream = Stream::new(&key, row as u64);
+            dummies.push(draw(fill_ternary, &mut stream));
+            row_errors.push(draw(fill_gaussian, &mut stream));
+        }
+        let digest = |values: &[i32]| {
+            let bytes: Vec<u8> = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            *blake3::hash(&bytes).as_bytes()
+        };
+        let key = derive(
+            &QUERY,
+            "hanse histogram query",
+            &[&digest(&case.gradients), &digest(&case.hessians)],
+        );
+        let secret = draw(fill_ternary, &mut Stream::new(&key, 0));
+        let errors = (0..=blocks as u64)
+            .map(|block| draw(fill_gaussian, &mut Stream::new(&key, 1 + block)))
+            .collect();
+        let modulus = parameters
+            .primes
+            .iter()
+            .map(|prime| BigInt::from(*prime))
+            .product();
+        Self {
+            case,
+            modulus,
+            public: Vec::new(),
+            dummies,
+            row_errors,
+            secret,
+            errors,
+        }
+    }
+
+    fn reduce(&self, value: BigInt) -> BigInt {
+        ((value % &self.modulus) + &self.modulus) % &self.modulus
+    }
+
+    /// Coefficient `slot` of element·small modulo X^N + 1.
+    fn product_at(element: &[BigInt], small: &[i8], slot: usize) -> BigInt {
+        let mut sum = BigInt::ZERO;
+        for (index, factor) in small.iter().enumerate().filter(|(_, factor)| **factor != 0) {
+            let term = if index <= slot {
+                element[slot - index].clone()
+            } else {
+                -&element[slot + element.len() - index]
+            };
+            sum += term * *factor;
+        }
+        sum
+    }
+
+    /// Coefficient `slot` of H_r.
+    fn row_at(&self, row: usize, slot: usize) -> BigInt {
+        let degree = self.case.parameters.ring_degree;
+        let (column, bin) = self.case.rows()[row];
+        let mut sum = Self::product_at(&self.public[0], &self.dummies[row], slot)
+            + self.row_errors[row][slot];
+        for (sample, _) in column.iter().enumerate().filter(|(_, code)| **code == bin) {
+            let (block, shift) = (sample / degree, sample % degree);
+            // X^(−shift)·a: coefficient slot is a's at slot + shift, negated where that wraps
+            let element = &self.public[1 + block];
+            let term = if slot + shift < degree {
+                element[slot + shift].clone()
+            } else {
+                -&element[slot + shift - degree]
+            };
+            sum += term;
+        }
+        self.reduce(sum)
+    }
+
+    /// Coefficient `slot` of b number `index` (0 is the dummy).
+    fn query_at(&self, index: usize, slot: usize) -> BigInt {
+        let parameters = self.case.parameters;
+        let product =
+            Self::product_at(&self.public[index], &self.secret, slot) + self.errors[index][slot];
+        let sample = (index.max(1) - 1) * parameters.ring_degree + slot;
+        let message = if index == 0 || sample >= self.case.samples {
+            BigInt::ZERO
+        } else {
+            (BigInt::from(self.case.gradients[sample]) << parameters.low_digit_bits())
+                + self.case.hessians[sample]
+        };
+        self.reduce(product + message * (&self.modulus >> parameters.payload_bits()))
+    }
+
+    /// δ_r: what an answer holds beyond the sum and the flood, when no bit of the hint is dropped.
+    fn leftover(&self, row: usize) -> i64 {
+        let degree = self.case.parameters.ring_degree;
+        let (column, bin) = self.case.rows()[row];
+        let members = column.iter().enumerate().filter(|(_, code)| **code == bin);
+        let message: i64 = members
+            .map(|(sample, _)| i64::from(self.errors[1 + sample / degree][sample % degree]))
+            .sum();
+        let constant = |left: &[i8], right: &[i8]| {
+            let wrapped: i64 = (1..degree)
+                .map(|index| i64::from(left[index]) * i64::from(right[degree - index]))
+                .sum();
+            i64::from(left[0]) * i64::from(right[0]) - wrapped
+        };
+        message + constant(&self.dummies[row], &self.errors[0])
+            - constant(&self.row_errors[row], &self.secret)
+    }
+}
+
+/// The integer with these residues, by its definition.
+fn remainder_theorem(parameters: &Parameters, residues: [u64; 3]) -> BigInt {
+    let modulus: BigUint = parameters
+        .primes
+        .iter()
+        .map(|prime| BigUint::from(*prime))
+        .product();
+    let terms = parameters
+        .primes
+        .iter()
+        .zip(residues)
+        .map(|(prime, residue)| {
+            let others = &modulus / prime;
+            let inverse =
+                (&others % prime).modpow(&BigUint::from(prime - 2), &BigUint::from(*prime));
+            others * inverse * residue
+        });
+    BigInt::from_biguint(Sign::Plus, terms.sum::<BigUint>() % modulus)
+}
+
+/// Number `index` of a query or an answer, by its place: every block ends at a whole byte, so places do not shift.
+fn residues_at(parameters: &Parameters, bytes: &[u8], index: usize) -> BigInt {
+    let mut reader = reader_at(bytes, index * parameters.modulus_bits() as usize);
+    let mut residues = [0; 3];
+    for residue in residues.iter_mut().take(parameters.primes.len()) {
+        *residue = reader.pull(parameters.prime_bits);
+    }
+    remainder_theorem(parameters, residues)
+}
+
+fn reader_at(bytes: &[u8], bit: usize) -> Unpacker<'_> {
+    let mut reader = Unpacker::new(&bytes[bit / 8..]);
+    if !bit.is_multiple_of(8) {
+        reader.pull((bit % 8) as u32);
+    }
+    reader
+}
+
+fn hint_at(parameters: &Parameters, hint: &[u8], row: usize, slot: usize) -> BigInt {
+    let width = parameters.hint_coefficient_bits();
+    let mut reader = reader_at(hint, (row * parameters.ring_degree + slot) * width as usize);
+    let low = reader.pull(width.min(64));
+    let high = if width > 64 {
+        reader.pull(width - 64)
+    } else {
+        0
+    };
+    BigInt::from(high) << 64 | BigInt::from(low)
+}
+
+#[test]
+fn hint_query_and_answer_equal_the_big_integer_reference_bit_for_bit() {
+    for parameters in SETS {
+        let degree = parameters.ring_degree;
+        let case = Case::random(parameters, degree + 700, &[3, 40], &[1, 30], 4);
+        let reference = Reference::new(&case);
+        let (host, guest) = (case.host(), case.guest());
+        let query = case.encrypt(&guest, &QUERY);
+        let mut slots: Vec<usize> = words(5)
+            .take(40)
+            .map(|word| word as usize % degree)
+            .collect();
+        slots.extend([0, 1, degree - 1]);
+        for row in [0, 1, 2, 20, host.rows() - 1] {
+            for slot in &slots {
+                let expected = reference.row_at(row, *slot) >> parameters.hint_dropped_bits;
+                assert_eq!(
+                    hint_at(parameters, host.hint(), row, *slot),
+                    expected,
+                    "row {row}, coefficient {slot}"
+                );
+            }
+        }
+        for place in slots
+            .iter()
+            .flat_map(|slot| [*slot, degree + slot, 2 * degree + slot])
+        {
+            if place < degree + case.samples {
+                let expected = reference.query_at(place / degree, place % degree);
+                assert_eq!(
+                    residues_at(parameters, query.ciphertext(), place),
+                    expected,
+                    "place {place}"
+                );
+            }
+        }
+
+        let answer = host
+            .answer(query.ciphertext(), &FLOOD)
+            .expect("well formed");
+        let key = derive(
+            &FLOOD,
+            "hanse histogram flood",
+            &[blake3::hash(query.ciphertext()).as_bytes()],
+        );
+        let flood = Flood::new(parameters.flood_shift, parameters.flood_coarse_sigma);
+        let mut stream = Stream::new(&key, 0);
+        let dummy: Vec<BigInt> = (0..degree)
+            .map(|slot| residues_at(parameters, query.ciphertext(), slot))
+            .collect();
+        for (row, (column, bin)) in case.rows().into_iter().enumerate() {
+            let noise = flood.sample(&mut stream);
+            let mut sum = Reference::product_at(&dummy, &reference.dummies[row], 0) + noise;
+            for (sample, _) in column.iter().enumerate().filter(|(_, code)| **code == bin) {
+                sum += residues_at(parameters, query.ciphertext(), degree + sample);
+            }
+            assert_eq!(
+                residues_at(parameters, &answer, row),
+                reference.reduce(sum),
+                "row {row}"
+            );
+        }
+    }
+}
+
+// --- noise --------------------------------------------------------------------------------------------------------
+
+fn deviation(values: &[f64]) -> f64 {
+    (values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64).sqrt()
+}
+
+#[test]
+fn the_leftover_is_as_wide_as_its_formula() {
+    for parameters in SETS {
+        let degree = parameters.ring_degree;
+        let case = Case::random(parameters, degree + 900, &[256; 12], &[0; 12], 6);
+        let reference = Reference::drawn(&case);
+        let leftovers: Vec<f64> = (0..case.rows().len())
+            .map(|row| {
+                let (column, bin) = case.rows()[row];
+                let members = column.iter().filter(|code| **code == bin).count() as f64;
+                let variance =
+                    (3.2f64.powi(2) + 1.0 / 12.0) * (members + 4.0 * degree as f64 / 3.0);
+                reference.leftover(row) as f64 / variance.sqrt()
+            })
+            .collect();
+        // one s and one e_D serve all rows: their own lengths vary by a percent or so
+        let ratio = deviation(&leftovers);
+        assert!((ratio - 1.0).abs() < 0.05, "{} {ratio}", parameters.name);
+    }
+}
+
+#[test]
+fn the_whole_noise_of_an_answer_is_as_wide_as_its_formula() {
+    for parameters in SETS {
+        let case = Case::random(parameters, 3000, &[256; 4], &[0; 4], 7);
+        let (host, guest) = (case.host(), case.guest());
+        let query = case.encrypt(&guest, &QUERY);
+        let modulus: BigInt = parameters
+            .primes
+            .iter()
+            .map(|prime| BigInt::from(*prime))
+            .product();
+        let step = &modulus >> parameters.payload_bits();
+        let plain = case.plain();
+        let middle = BigInt::from(1) << (parameters.hint_dropped_bits - 1);
+        // z − ct(H·s) − Δ·sum, with the hint as sent
+        let known: Vec<BigInt> = (0..host.rows())
+            .map(|row| {
+                let terms = (0..parameters.ring_degree)
+                    .filter(|slot| query.secret()[*slot] != 0)
+                    .map(|slot| {
+                        let coefficient: BigInt = hint_at(parameters, host.hint(), row, slot)
+                            << parameters.hint_dropped_bits;
+                        (coefficient + &middle) * query.secret()[slot]
+                    });
+                let sum = (BigInt::from(plain.gradients[row]) << parameters.low_digit_bits())
+                    + plain.hessians[row];
+                terms.sum::<BigInt>() + sum * &step
+            })
+            .collect();
+        let mut noises = Vec::new();
+        for round in 0..4 {
+            let answer = host
+                .answer(query.ciphertext(), &[round; 32])
+                .expect("well formed");
+            noises.extend(known.iter().enumerate().map(|(row, known)| {
+                let noise = residues_at(parameters, &answer, row) - known;
+                let noise = ((noise % &modulus) + &modulus) % &modulus;
+                let centred = if &noise * 2 > modulus {
+                    noise - &modulus
+                } else {
+                    noise
+                };
+                i64::try_from(centred).expect("far below a word") as f64
+            }));
+        }
+        let ratio = deviation(&noises) / parameters.noise_sigma();
+        assert!((ratio - 1.0).abs() < 0.05, "{} {ratio}", parameters.name);
+        let worst = noises
+            .iter()
+            .fold(0f64, |worst, noise| worst.max(noise.abs()));
+        assert!(
+            worst < 6.0 * parameters.noise_sigma(),
+            "{} {worst}",
+            parameters.name
+        );
+    }
+}
+
+// --- wire forms and refusals --------------------------------------------------------------------------------------
+
+/// A small case with everything that goes over the wire.
+struct Wire {
+    case: Case,
+    host: Host,
+    guest: Guest,
+    query: Query,
+    answer: Vec<u8>,
+}
+
+impl Wire {
+    fn new(parameters: &'static Parameters) -> Self {
+        let case = Case::random(parameters, 1001, &[3, 4], &[0, 2], 8);
+        let (host, guest) = (case.host(), case.guest());
+        let query = case.encrypt(&guest, &QUERY);
+        let answer = host
+            .answer(query.ciphertext(), &FLOOD)
+            .expect("well formed");
+        Self {
+            case,
+            host,
+            guest,
+            query,
+            answer,
+        }
+    }
+
+    fn decrypt(&self, answer: &[u8]) -> Result<Sums, Refusal> {
+        self.guest
+            .decrypt(&self.query, &self.case.hint(&self.host), answer)
+    }
+}
+
+/// The bytes one shorter, one longer, empty, all ones, and with the last bit set.
+fn spoilt(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut last = bytes.to_vec();
+    *last.last_mut().expect("not empty") |= 0x80;
+    let longer = [bytes, &[0]].concat();
+    vec![
+        bytes[..bytes.len() - 1].to_vec(),
+        longer,
+        vec![],
+        vec![0xff; bytes.len()],
+        last,
+    ]
+}
+
+fn is_malformed<T>(result: Result<T, Refusal>) -> bool {
+    matches!(result, Err(Refusal::Malformed(_)))
+}
+
+#[test]
+fn sizes_are_what_the_parameters_say() {
+    for parameters in SETS {
+        let wire = Wire::new(parameters);
+        assert_eq!(
+            wire.query.ciphertext().len(),
+            parameters.encrypted_size(1001)
+        );
+        assert_eq!(wire.host.hint().len(), parameters.hint_size(5));
+        assert_eq!(wire.answer.len(), parameters.answer_size(5));
+    }
+    assert_eq!(
+        S100.encrypted_size(1 << 20),
+        4096 * 100 / 8 + (1 << 20) * 100 / 8
+    );
+    assert_eq!((S100.hint_size(1), S138.hint_size(1)), (28_160, 94_208));
+}
+
+#[test]
+fn malformed_queries_hints_and_answers_are_refused() {
+    for parameters in SETS {
+        let wire = Wire::new(parameters);
+        for query in spoilt(wire.query.ciphertext()) {
+            assert!(
+                is_malformed(wire.host.answer(&query, &FLOOD)),
+                "query of {} bytes",
+                query.len()
+            );
+        }
+        for answer in spoilt(&wire.answer) {
+            assert!(
+                is_malformed(wire.decrypt(&answer)),
+                "answer of {} bytes",
+                answer.len()
+            );
+        }
+        let hint = wire.host.hint();
+        for bytes in [
+            &hint[1..],
+            &[hint, &[0]].concat(),
+            &[],
+            &vec![0xff; hint.len()],
+        ] {
+            assert!(is_malformed(Hint::parse(parameters, bytes, 5)));
+        }
+        assert!(is_malformed(Hint::parse(parameters, hint, 4)));
+        assert!(is_malformed(Hint::parse(parameters, hint, 6)));
+        assert!(is_malformed(Hint::parse(parameters, &[], 0)));
+    }
+}
+
+#[test]
+fn a_residue_equal_to_its_prime_is_refused_and_one_below_is_read() {
+    for parameters in SETS {
+        let wire = Wire::new(parameters);
+        for (place, prime) in parameters.primes.iter().enumerate() {
+            for (residue, refused) in [(*prime, true), (prime - 1, false)] {
+                let residues: Vec<u64> = (0..5 * parameters.primes.len())
+                    .map(|index| if index == place { residue } else { 0 })
+                    .collect();
+                let mut answer = vec![0; parameters.answer_size(5)];
+                let mut packer = Packer::new(&mut answer);
+                residues
+                    .iter()
+                    .for_each(|residue| packer.push(*residue, parameters.prime_bits));
+                packer.finish();
+                assert_eq!(is_malformed(wire.decrypt(&answer)), refused);
+                let mut query = wire.query.ciphertext().to_vec();
+                query[..answer.len() - 1].copy_from_slice(&answer[..answer.len() - 1]);
+                assert_eq!(is_malformed(wire.host.answer(&query, &FLOOD)), refused);
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_that_belong_to_something_else_are_outside_the_noise_budget() {
+    for parameters in SETS {
+        let wire = Wire::new(parameters);
+        let case = &wire.case;
+        let hint = case.hint(&wire.host);
+        assert_eq!(
+            wire.guest.decrypt(&wire.query, &hint, &wire.answer),
+            Ok(case.plain())
+        );
+        let other_query = case.encrypt(&wire.guest, &[77; 32]);
+        assert_eq!(
+            wire.guest.decrypt(&other_query, &hint, &wire.answer),
+            Err(Refusal::NoiseBudget)
+        );
+        let other_host = Host::set_up(
+            parameters,
+            &PUBLIC,
+            &[78; 32],
+            case.codes.clone(),
+            &case.bins,
+            &case.omitted,
+        );
+        let other_hint = case.hint(&other_host.expect("rows fit"));
+        assert_eq!(
+            wire.guest.decrypt(&wire.query, &other_hint, &wire.answer),
+            Err(Refusal::NoiseBudget)
+        );
+        assert_eq!(
+            wire.decrypt(&vec![0; wire.answer.len()]),
+            Err(Refusal::NoiseBudget)
+        );
+        let stranger = Guest::new(parameters, &[79; 32], case.samples).expect("samples fit");
+        let query = case.encrypt(&stranger, &QUERY);
+        let answer = wire
+            .host
+            .answer(query.ciphertext(), &FLOOD)
+            .expect("well formed");
+        assert_eq!(
+            stranger.decrypt(&query, &hint, &answer),
+            Err(Refusal::NoiseBudget),
+            "another public seed"
+        );
+    }
+}
+
+/// The answer with `offset` added to every row, modulo q.
+fn shifted(parameters: &Parameters, answer: &[u8], rows: usize, offset: &BigInt) -> Vec<u8> {
+    let mut bytes = vec![0; answer.len()];
+    let mut packer = Packer::new(&mut bytes);
+    for row in 0..rows {
+        let value = residues_at(parameters, answer, row) + offset;
+        for prime in parameters.primes {
+            let prime = BigInt::from(*prime);
+            packer.push(
+                u64::try_from(((&value % &prime) + &prime) % &prime).expect("one word"),
+                parameters.prime_bits,
+            );
+        }
+    }
+    packer.finish();
+    bytes
+}
+
+#[test]
+fn noise_within_the_margin_decodes_and_noise_near_half_a_step_is_an_error_of_the_whole_answer() {
+    for parameters in SETS {
+        let wire = Wire::new(parameters);
+        let sigma = parameters.noise_sigma();
+        for (offset, within) in [(5.0, true), (-5.0, true), (9.4, false), (-9.4, false)] {
+            let offset = BigInt::from((offset * sigma) as i64);
+            let decrypted = wire.decrypt(&shifted(parameters, &wire.answer, 5, &offset));
+            assert_eq!(
+                decrypted,
+                if within {
+                    Ok(wire.case.plain())
+                } else {
+                    Err(Refusal::NoiseBudget)
+                }
+            );
+        }
+        // sums that no row of the most samples can have
+        let modulus: BigInt = parameters
+            .primes
+            .iter()
+            .map(|prime| BigInt::from(*prime))
+            .product();
+        let step = modulus >> parameters.payload_bits();
+        let largest = BigInt::from(1) << (parameters.payload_bits() - 1);
+        let beyond = shifted(parameters, &wire.answer, 5, &(step * (largest - 1)));
+        assert_eq!(wire.decrypt(&beyond), Err(Refusal::NoiseBudget));
+    }
+}
+
+#[test]
+fn tables_that_do_not_fit_together_are_refused_in_words() {
+    let case = Case::random(&S138, 100, &[3, 4], &[0, 2], 9);
+    let refuse = |codes: &[u8], bins: &[i32], omitted: &[i32]| match Host::set_up(
+        &S138,
+        &PUBLIC,
+        &SET_UP,
+        codes.to_vec(),
+        bins,
+        omitted,
+    ) {
+        Err(Refusal::Invalid(text)) => text,
+        other => panic!("not refused: {:?}", other.err()),
+    };
+    let codes = &case.codes;
+    assert!(refuse(codes, &[3], &[0, 0]).contains("same features"));
+    assert!(refuse(&codes[1..], &[3, 4], &[0, 0]).contains("same features"));
+    assert!(refuse(&[], &[3, 4], &[0, 0]).contains("samples"));
+    assert!(refuse(codes, &[], &[]).contains("same features"));
+    assert!(refuse(codes, &[2, 4], &[0, 0]).contains("feature 0 has code 2"));
+    assert!(refuse(codes, &[0, 4], &[0, 0]).contains("feature 0 has 0 bins"));
+    assert!(refuse(codes, &[3, 257], &[0, 0]).contains("feature 1 has 257 bins"));
+    assert!(refuse(codes, &[3, 4], &[0, 4]).contains("feature 1 omits bin 4"));
+    assert!(refuse(codes, &[3, 4], &[-1, 0]).contains("feature 0 omits bin -1"));
+    assert!(refuse(&[0; 100], &[1], &[0]).contains("no row"));
+}
+
+#[test]
+fn vectors_out_of_range_are_refused() {
+    for parameters in SETS {
+        let guest = Guest::new(parameters, &PUBLIC, 10).expect("samples fit");
+        let encrypt = |g: i32, h: i32| guest.encrypt(&[g; 10], &[h; 10], &QUERY).map(|_| ());
+        for (g, h) in extremes(parameters) {
+            assert_eq!(encrypt(g, h), Ok(()));
+        }
+        let half = 1 << (parameters.gradient_bits - 1);
+        for (g, h) in [
+            (half, 0),
+            (-half - 1, 0),
+            (0, -1),
+            (0, 1 << parameters.hessian_bits),
+            (i32::MIN, 0),
+            (0, i32::MAX),
+        ] {
+            assert!(matches!(encrypt(g, h), Err(Refusal::Invalid(_))), "{g} {h}");
+        }
+        assert!(guest.encrypt(&[0; 9], &[0; 10], &QUERY).is_err());
+        assert!(guest.encrypt(&[0; 10], &[0; 11], &QUERY).is_err());
+        assert!(Guest::new(parameters, &PUBLIC, 0).is_err());
+        assert!(Guest::new(parameters, &PUBLIC, parameters.max_samples() + 1).is_err());
+    }
+}
+
+#[test]
+fn a_seed_used_twice_for_another_vector_gives_an_unrelated_secret() {
+    let mut case = Case::random(&S100, 50, &[2], &[0], 10);
+    let guest = case.guest();
+    let first = case.encrypt(&guest, &QUERY);
+    assert_eq!(first.secret(), case.encrypt(&guest, &QUERY).secret());
+    case.gradients[49] ^= 1;
+    let second = case.encrypt(&guest, &QUERY);
+    let equal = first
+        .secret()
+        .iter()
+        .zip(second.secret())
+        .filter(|(a, b)| a == b)
+        .count();
+    // a third of 4096 by chance, σ = 30
+    assert!((1200..1530).contains(&equal), "{equal}");
+}
+
+#[test]
+fn queries_and_hints_of_unlike_data_look_alike() {
+    // means of the residues of two queries and of two hints whose contents are as far apart as they can be
+    let mean =
+        |bytes: &[u8]| bytes.iter().map(|byte| f64::from(*byte)).sum::<f64>() / bytes.len() as f64;
+    let guest = Guest::new(&S100, &PUBLIC, 4096).expect("samples fit");
+    for (tag, (g, h)) in extremes(&S100).into_iter().enumerate() {
+        let query = guest
+            .encrypt(&[g; 4096], &[h; 4096], &[tag as u8; 32])
+            .expect("in range");
+        // 102 400 bytes of standard deviation 73.9: σ of the mean is 0.23
+        assert!((mean(query.ciphertext()) - 127.5).abs() < 1.2);
+    }
+    for share in [1, 4095] {
+        let codes: Vec<u8> = (0..4096).map(|sample| u8::from(sample < share)).collect();
+        let host = Host::set_up(&S100, &PUBLIC, &SET_UP, codes, &[2], &[0]).expect("rows fit");
+        assert!((mean(host.hint()) - 127.5).abs() < 2.2);
+    }
+}
+
+#[test]
+fn the_set_follows_samples_and_largest_row() {
+    assert_eq!(Parameters::choose(50_000, 0).name, "S138");
+    assert_eq!(Parameters::choose((1 << 17) - 1, 0).name, "S138");
+    assert_eq!(Parameters::choose(1 << 17, 1 << 16).name, "S100");
+    assert_eq!(Parameters::choose(1 << 17, (1 << 16) + 1).name, "S138");
+    assert_eq!(Parameters::named("S138"), Some(&S138));
+    assert_eq!(Parameters::named("S99"), None);
+}
+
+#[test]
+fn the_wire_form_is_pinned() {
+    // parties of two releases must understand one another: a change of these bytes is a change of the protocol
+    let digests = SETS.map(|parameters| {
+        let wire = Wire::new(parameters);
+        [wire.host.hint(), wire.query.ciphertext(), &wire.answer]
+            .map(|bytes| blake3::hash(bytes).to_hex()[..16].to_string())
+    });
+    assert_eq!(
+        digests,
+        [
+            ["4702b222b0b01afe", "9e6bc40eabdd1ed2", "5ec2ba90f5a36404"],
+            ["f6ba4c994712edcc", "612991ed93450832", "1015ce338b49d561"]
+        ]
+    );
 }

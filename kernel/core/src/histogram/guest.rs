@@ -418,3 +418,69 @@ fn digest(column: &[i32]) -> [u8; 32] {
     bytes.zeroize();
     digest
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+    use crate::parameters::S100;
+
+    #[test]
+    fn the_secret_of_a_query_is_wiped_when_it_goes() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        let guest = Guest::new(&S100, &[1; 32], 4).expect("samples fit");
+        let mut query = guest.encrypt(&[0; 4], &[0; 4], &[3; 32]).expect("in range");
+        wiped(&query.secret);
+        assert!(query.secret.iter().any(|value| *value != 0));
+        query.secret.as_mut_slice().zeroize();
+        assert!(query.secret.iter().all(|value| *value == 0));
+    }
+
+    #[test]
+    fn the_smallest_and_largest_sums_of_a_row_decode_and_their_neighbours_do_not() {
+        for parameters in crate::parameters::SETS {
+            let guest = Guest::new(parameters, &[1; 32], 4).expect("samples fit");
+            let most = parameters.max_row_samples() as i64;
+            let (half, top) = (
+                1i64 << (parameters.gradient_bits - 1),
+                (1i64 << parameters.hessian_bits) - 1,
+            );
+            let encoded = |g: i64, h: i64| {
+                let sum = (i128::from(g) << parameters.low_digit_bits()) + i128::from(h);
+                let mut residues = [0; 3];
+                for (residue, transform) in residues.iter_mut().zip(guest.ring.transforms()) {
+                    let prime = i128::from(transform.prime());
+                    *residue = (sum.rem_euclid(prime) * i128::from(guest.step) % prime) as u64;
+                }
+                guest.ring.compose(residues)
+            };
+            for (g, h) in [
+                (-half * most, 0),
+                (-half * most, top * most),
+                ((half - 1) * most, top * most),
+                (0, 0),
+                (-1, 0),
+            ] {
+                assert_eq!(
+                    guest.decode(encoded(g, h)),
+                    Some((g, h)),
+                    "{}",
+                    parameters.name
+                );
+            }
+            for (g, h) in [
+                (-half * most - 1, 0),
+                ((half - 1) * most + 1, 0),
+                (0, top * most + 1),
+            ] {
+                assert_eq!(
+                    guest.decode(encoded(g, h)),
+                    None,
+                    "{} {g} {h}",
+                    parameters.name
+                );
+            }
+        }
+    }
+}

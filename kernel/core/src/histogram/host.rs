@@ -408,13 +408,20 @@ impl<'a> RowSetup<'a> {
         }
         packer.finish();
     }
+
+    /// Clears what was drawn and what it could be computed from.
+    fn wipe(&mut self) {
+        self.polynomial.as_mut_slice().zeroize();
+        self.sums
+            .iter_mut()
+            .for_each(|sums| sums.as_mut_slice().zeroize());
+        self.errors.as_mut_slice().zeroize();
+    }
 }
 
 impl Drop for RowSetup<'_> {
     fn drop(&mut self) {
-        self.polynomial.zeroize();
-        self.sums.iter_mut().for_each(Zeroize::zeroize);
-        self.errors.zeroize();
+        self.wipe();
     }
 }
 
@@ -429,5 +436,70 @@ fn write_indicator(codes: &[u8], bin: u8, prime: u64, polynomial: &mut [u64]) {
         .zip(&codes[1..])
     {
         *value = (prime - 1) & u64::from(*code == bin).wrapping_neg();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+    use crate::histogram::Guest;
+    use crate::parameters::S100;
+
+    fn host() -> Host {
+        Host::set_up(&S100, &[1; 32], &[2; 32], vec![0, 1, 2, 1], &[3], &[1]).expect("rows fit")
+    }
+
+    #[test]
+    fn a_hint_stops_at_its_most_answers() {
+        let host = host();
+        let guest = Guest::new(&S100, &[1; 32], 4).expect("samples fit");
+        let query = guest.encrypt(&[0; 4], &[0; 4], &[3; 32]).expect("in range");
+        host.answered
+            .store(S100.answer_cap() - 3, Ordering::Relaxed);
+        assert!(host.answer(query.ciphertext(), &[4; 32]).is_ok());
+        assert_eq!(host.answered(), S100.answer_cap() - 1);
+        assert_eq!(
+            host.answer(query.ciphertext(), &[5; 32]),
+            Err(Refusal::HintExhausted)
+        );
+        assert_eq!(
+            host.answered(),
+            S100.answer_cap() - 1,
+            "a refused query is not counted"
+        );
+    }
+
+    #[test]
+    fn secrets_of_a_host_are_wiped_when_it_goes() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        wiped(&host().dummies);
+    }
+
+    #[test]
+    fn a_row_leaves_nothing_in_its_scratch_space() {
+        let ring = Ring::new(&S100);
+        let public = expand_public(&ring, &S100, &[1; 32], 1);
+        let mut setup = RowSetup::new(&S100, &ring);
+        let (mut dummy, mut hint) = (vec![0; 4096], vec![0; S100.hint_size(1)]);
+        setup.run(
+            &public,
+            &[0, 1, 1],
+            1,
+            &mut Stream::new(&[2; 32], 0),
+            &mut dummy,
+            &mut hint,
+        );
+        assert!(setup.errors.iter().any(|error| *error != 0));
+        setup.wipe();
+        assert!(setup.errors.iter().all(|error| *error == 0));
+        assert!(
+            setup
+                .polynomial
+                .iter()
+                .chain(setup.sums.iter().flatten())
+                .all(|word| *word == 0)
+        );
     }
 }

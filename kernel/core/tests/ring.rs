@@ -1,0 +1,303 @@
+//! Transforms, residues and packing against schoolbook arithmetic.
+
+use hanse_kernel::ntt::Transform;
+use hanse_kernel::packing::{Packer, Unpacker};
+use hanse_kernel::parameters::{Parameters, S100, S138, SETS};
+use hanse_kernel::prg::{PublicStream, Stream, derive};
+use hanse_kernel::ring::{PublicElement, Ring, divide_small, exceeds, shift_right, subtract_wide};
+use num_bigint::BigUint;
+use proptest::prelude::*;
+
+/// The product modulo X^N + 1 and p, term by term.
+fn schoolbook(left: &[u64], right: &[u64], prime: u64) -> Vec<u64> {
+    let degree = left.len();
+    let mut product = vec![0u128; degree];
+    for (i, a) in left.iter().enumerate() {
+        for (j, b) in right.iter().enumerate() {
+            let term = u128::from(*a) * u128::from(*b) % u128::from(prime);
+            let term = if i + j < degree {
+                term
+            } else {
+                u128::from(prime) - term
+            };
+            product[(i + j) % degree] += term;
+        }
+    }
+    product
+        .into_iter()
+        .map(|sum| (sum % u128::from(prime)) as u64)
+        .collect()
+}
+
+fn multiply(transform: &Transform, left: &[u64], right: &[u64]) -> Vec<u64> {
+    let (mut left, mut right) = (left.to_vec(), right.to_vec());
+    transform.forward(&mut left);
+    transform.forward(&mut right);
+    for (value, factor) in left.iter_mut().zip(right) {
+        *value = transform.multiply(*value, transform.factor(transform.reduce(factor)));
+    }
+    transform.inverse_unscaled(&mut left);
+    left.into_iter()
+        .map(|value| transform.multiply(value, transform.degree_inverse()))
+        .collect()
+}
+
+fn wide(value: &BigUint) -> [u64; 3] {
+    let mut words = value.to_u64_digits();
+    words.resize(3, 0);
+    words.try_into().expect("three words")
+}
+
+fn big(words: [u64; 3]) -> BigUint {
+    words
+        .into_iter()
+        .rev()
+        .fold(BigUint::from(0u8), |value, word| (value << 64) + word)
+}
+
+/// Two polynomials of one degree, 8 to 128, below the largest prime in use.
+fn polynomials() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
+    (3u32..=7).prop_flat_map(|log| {
+        let polynomial = || proptest::collection::vec(any::<u64>(), 1 << log);
+        (polynomial(), polynomial())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn transforms_multiply_like_the_schoolbook((left, right) in polynomials()) {
+        for prime in SETS.into_iter().flat_map(|set| set.primes) {
+            let reduced = |values: &[u64]| values.iter().map(|value| value % prime).collect::<Vec<_>>();
+            let (left, right) = (reduced(&left), reduced(&right));
+            let transform = Transform::new(*prime, left.len());
+            prop_assert_eq!(multiply(&transform, &left, &right), schoolbook(&left, &right, *prime));
+        }
+    }
+
+    #[test]
+    fn residues_reduce_any_word(word in any::<u64>(), factor in any::<u64>()) {
+        for prime in SETS.into_iter().flat_map(|set| set.primes) {
+            let transform = Transform::new(*prime, 8);
+            let factor = factor % prime;
+            prop_assert_eq!(transform.reduce(word), word % prime);
+            let product = (u128::from(word) * u128::from(factor) % u128::from(*prime)) as u64;
+            prop_assert_eq!(transform.multiply(word, transform.factor(factor)), product);
+            let signed = word as i64;
+            prop_assert_eq!(transform.reduce_signed(signed), i128::from(signed).rem_euclid(i128::from(*prime)) as u64);
+        }
+    }
+
+    #[test]
+    fn residues_compose_to_the_integer(words in any::<[u64; 3]>(), divisor in 1u64.., bits in 0u32..192) {
+        for set in SETS {
+            let ring = Ring::new(set);
+            let modulus: BigUint = set.primes.iter().product();
+            prop_assert_eq!(big(ring.modulus()), modulus.clone());
+            let value = big(words) % &modulus;
+            let mut residues = [0; 3];
+            for (residue, prime) in residues.iter_mut().zip(set.primes) {
+                *residue = u64::try_from(&value % prime).expect("one word");
+            }
+            prop_assert_eq!(ring.compose(residues), wide(&value));
+            prop_assert_eq!(shift_right(wide(&value), bits), wide(&(&value >> bits)));
+            prop_assert_eq!(subtract_wide(ring.modulus(), wide(&value)), wide(&(&modulus - &value)));
+            prop_assert_eq!(exceeds(wide(&value), words), value > big(words));
+            // a quotient has two words at most
+            let divisor = divisor | 1 << 63;
+            let (quotient, rest) = divide_small(wide(&value), divisor);
+            prop_assert_eq!(BigUint::from(quotient), &value / divisor);
+            prop_assert_eq!(BigUint::from(rest), &value % divisor);
+        }
+    }
+
+    #[test]
+    fn packed_numbers_come_back(numbers in proptest::collection::vec((any::<u64>(), 1u32..=64), 0..60)) {
+        let bits: u32 = numbers.iter().map(|(_, width)| width).sum();
+        let mut bytes = vec![0; bits.div_ceil(8) as usize];
+        let mut packer = Packer::new(&mut bytes);
+        let cut = |value: u64, width: u32| value & (u64::MAX >> (64 - width));
+        for (value, width) in &numbers {
+            packer.push(cut(*value, *width), *width);
+        }
+        packer.finish();
+        let mut reader = Unpacker::new(&bytes);
+        for (value, width) in &numbers {
+            prop_assert_eq!(reader.pull(*width), cut(*value, *width));
+        }
+        prop_assert!(reader.padding_is_zero());
+    }
+}
+
+#[test]
+fn transforms_of_the_shipped_degrees_multiply_sparse_polynomials() {
+    for set in SETS {
+        let degree = set.ring_degree;
+        for prime in set.primes {
+            let transform = Transform::new(*prime, degree);
+            let dense: Vec<u64> = (0..degree as u64)
+                .map(|index| index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % prime)
+                .collect();
+            for shift in [0, 1, degree / 2, degree - 1] {
+                let mut monomial = vec![0; degree];
+                monomial[shift] = prime - 1;
+                // −X^shift turns the coefficients around, and the ones that wrap change sign once more
+                let expected: Vec<u64> = (0..degree)
+                    .map(|index| {
+                        let value = dense[(index + degree - shift) % degree];
+                        if index < shift {
+                            value
+                        } else {
+                            (prime - value) % prime
+                        }
+                    })
+                    .collect();
+                assert_eq!(multiply(&transform, &dense, &monomial), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn lazy_inputs_at_the_edge_of_their_range_are_fine() {
+    for prime in SETS.into_iter().flat_map(|set| set.primes) {
+        let transform = Transform::new(*prime, 64);
+        let mut lazy = vec![4 * prime - 1; 64];
+        let mut plain = vec![prime - 1; 64];
+        transform.forward(&mut lazy);
+        transform.forward(&mut plain);
+        assert!(
+            lazy.iter()
+                .zip(&plain)
+                .all(|(a, b)| a % prime == b % prime && *a < 4 * prime)
+        );
+        let mut lazy = vec![2 * prime - 1; 64];
+        let mut plain = vec![prime - 1; 64];
+        transform.inverse_unscaled(&mut lazy);
+        transform.inverse_unscaled(&mut plain);
+        assert!(
+            lazy.iter()
+                .zip(&plain)
+                .all(|(a, b)| a % prime == b % prime && *a < 2 * prime)
+        );
+    }
+}
+
+#[test]
+fn bits_beyond_the_numbers_must_be_zero() {
+    let mut bytes = [0xff, 0x0f];
+    let read = |bytes: &[u8]| {
+        let mut reader = Unpacker::new(bytes);
+        reader.pull(12);
+        reader.padding_is_zero()
+    };
+    assert!(read(&bytes));
+    bytes[1] |= 0x80;
+    assert!(!read(&bytes));
+    assert!(!read(&[0xff, 0x0f, 0x00]), "a whole byte too many");
+}
+
+fn public_words(set: &Parameters, index: u64) -> Vec<u64> {
+    let ring = Ring::new(set);
+    let element = PublicElement::expand(&ring, set, &[5; 32], index);
+    (0..set.primes.len())
+        .flat_map(|place| {
+            element
+                .factors(place)
+                .iter()
+                .map(|factor| factor.value)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn public_elements_are_in_range_distinct_and_pinned() {
+    for (set, digest) in [
+        (
+            &S100,
+            "d0e94461f5e283dc41ecc6bb0b6343725a2293bae7f64ec56d218264ac9b9bcc",
+        ),
+        (
+            &S138,
+            "ecf1acacee7d9cc91b74801dc37eb113613ca3d047e859c1d39ced06099e06a4",
+        ),
+    ] {
+        let words = public_words(set, 1);
+        for (values, prime) in words.chunks(set.ring_degree).zip(set.primes) {
+            assert!(values.iter().all(|value| value < prime));
+            let mean = values
+                .iter()
+                .map(|value| *value as f64 / *prime as f64)
+                .sum::<f64>()
+                / values.len() as f64;
+            assert!(
+                (mean - 0.5).abs() < 5.0 / (12.0 * values.len() as f64).sqrt(),
+                "{mean}"
+            );
+        }
+        assert!(
+            words
+                .iter()
+                .zip(public_words(set, 2))
+                .filter(|(a, b)| *a == b)
+                .count()
+                < 3
+        );
+        // both sides expand the same seed: a change would make every decryption fail
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(blake3::hash(&bytes).to_hex().as_str(), digest);
+    }
+}
+
+#[test]
+fn derived_keys_depend_on_every_part_and_its_bounds() {
+    let seed = [1; 32];
+    let keys = [
+        derive(&seed, "label", &[]),
+        derive(&seed, "labe", &[b"l"]),
+        derive(&seed, "label", &[b""]),
+        derive(&seed, "label", &[b"ab", b"c"]),
+        derive(&seed, "label", &[b"a", b"bc"]),
+        derive(&[2; 32], "label", &[]),
+    ];
+    for (index, key) in keys.iter().enumerate() {
+        assert!(!keys[..index].contains(key));
+    }
+}
+
+#[test]
+fn streams_are_continuous_and_lanes_are_apart() {
+    let mut whole = [0; 150];
+    Stream::new(&[3; 32], 0).fill(&mut whole);
+    // ChaCha20 gives whole blocks of eight words
+    let mut parts = [0; 150];
+    let mut stream = Stream::new(&[3; 32], 0);
+    for chunk in parts.chunks_mut(8) {
+        stream.fill(chunk);
+    }
+    assert_eq!(whole, parts);
+    let mut other = [0; 150];
+    Stream::new(&[3; 32], 1).fill(&mut other);
+    assert!(whole.iter().zip(&other).all(|(a, b)| a != b));
+    let mut public = [0; 150];
+    PublicStream::new(&[3; 32], "label", &[]).fill(&mut public);
+    assert!(whole.iter().zip(&public).all(|(a, b)| a != b));
+}
+
+#[test]
+fn the_stream_is_chacha20_of_rfc_8439() {
+    // appendix A.1, test vector 1: key and nonce zero, counter 0
+    let mut words = [0; 4];
+    Stream::new(&[0; 32], 0).fill(&mut words);
+    assert_eq!(
+        words.map(u64::to_be),
+        [
+            0x76b8e0ada0f13d90,
+            0x405d6ae55386bd28,
+            0xbdd219b8a08ded1a,
+            0xa836efcc8b770dc7
+        ]
+    );
+}
