@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,17 +77,18 @@ class Actor(msgspec.Struct, frozen=True):
 
 async def perform(cast: Cast, directory: Path, story: Story, nodes: list[NodeProcess], meter: MemoryMeter) -> Outcome:
     """Play all scenes. `nodes` receives each node as it starts: stopping them is the caller's."""
+    together = directory / "all-in-one-place"
     with story.step("files", "The files, one at each organisation"):
-        pool = await read_pool(cast, directory / "pooled")
+        pool = await read_pool(cast, together)
         cast = consent(cast, pool.shared)
     _tell_files(story, pool)
-    async with _measured(meter), _on_stage(cast, directory, story, nodes) as actors:
+    async with _removed(together), _measured(meter), _on_stage(cast, directory, story, nodes) as actors:
         await _pair(actors, story)
         await _agree(cast, actors, story)
         job = await _train(cast, pool.objective, actors, story)
         with story.step("pooled", "The same trees on all data in one place, to compare with"):
             train, test = (_path(job, "split", port) for port in ("train", "test"))
-            pooled = await asyncio.to_thread(judge_pool, pool, train, test, directory / "pooled")
+            pooled = await asyncio.to_thread(judge_pool, pool, train, test, together)
         batch = await _score(cast, job, actors, story)
         return await _collect(cast, pool, job, batch, pooled, actors)
 
@@ -136,6 +138,15 @@ def _tell_files(story: Story, pool: Pool) -> None:
         label = "" if player.label is None else f", and the label {player.label}"
         lines.append((player.organisation, f"{rows:,} rows", f"{columns} columns{label}"))
     story.facts(lines)
+
+
+@asynccontextmanager
+async def _removed(folder: Path) -> AsyncIterator[None]:
+    """Remove a folder at the end: even who keeps the nodes does not keep everybody's data in one place."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """The demonstration from the first process to the last: whatever happens on the way, nothing is left behind."""
 
 import asyncio
-import contextlib
 import shutil
 import signal
 import tempfile
@@ -9,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
@@ -20,19 +20,19 @@ from hanse.cli.demo.story import Story
 from hanse.cli.screen import say_json
 from hanse.core.faults import fault
 
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def give(make_cast: Callable[[Path], Cast], story: Story, keep: Path | None, as_json: bool) -> None:
     """Give the demonstration. `make_cast` writes its files below a folder; `keep` is the folder that stays."""
     start = time.monotonic()
     nodes: list[NodeProcess] = []
-    meter = MemoryMeter(nodes)
-    with _folder(keep) as directory, _stopped(nodes) as running:
+    meter = MemoryMeter()
+    with _ended_by_signals(), _folder(keep) as directory, _stopped(nodes) as running:
         cast = make_cast(_below(directory, "files"))
         if not as_json:
             story.console.print(f"\n[bold]{len(cast.players)} organisations, one question: {cast.story}[/]\n")
-        outcome = _run(cast, directory, story, nodes, meter)
+        outcome = asyncio.run(perform(cast, directory, story, nodes, meter))
         running[0] = keep is not None
         seconds = time.monotonic() - start
         if as_json:
@@ -42,19 +42,6 @@ def give(make_cast: Callable[[Path], Cast], story: Story, keep: Path | None, as_
         if keep is not None and not as_json:
             draw_kept(story, nodes)
     _demand_equal(outcome)
-
-
-def _run(cast: Cast, directory: Path, story: Story, nodes: list[NodeProcess], meter: MemoryMeter) -> Outcome:
-    async def main() -> Outcome:
-        play = asyncio.ensure_future(perform(cast, directory, story, nodes, meter))
-        for number in ENDING_SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(number, play.cancel)
-        return await play
-
-    try:
-        return asyncio.run(main())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 def _document(
@@ -107,14 +94,29 @@ def _stopped(nodes: list[NodeProcess]) -> Iterator[list[bool]]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back: cleaning up takes seconds, and half of it is worse than none."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ended_by_signals() -> Iterator[None]:
+    """Let a termination end the demonstration as Ctrl-C does: by way of all that cleans up."""
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold all of them back: cleaning up takes seconds, and half of it is worse than none."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _below(directory: Path, name: str) -> Path:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -89,12 +88,11 @@ def stop(nodes: Iterable[NodeProcess]) -> None:
 
 
 class MemoryMeter:
-    """The most memory that this process and all nodes held together: resident bytes, shared pages counted each time."""
+    """The most memory that this process and its children held together: resident bytes, shared pages counted each time."""
 
-    def __init__(self, nodes: list[NodeProcess]) -> None:
+    def __init__(self) -> None:
         self.peak_bytes = 0
-        self._nodes = nodes
-        self._me = psutil.Process(os.getpid())
+        self._me = psutil.Process()
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -103,8 +101,7 @@ class MemoryMeter:
             await asyncio.sleep(SAMPLE_S)
 
     def _sample(self) -> int:
-        processes = [self._me, *(process for node in self._nodes for process in node.processes())]
-        return sum(map(_resident, processes))
+        return sum(map(_resident, [self._me, *self._me.children(recursive=True)]))
 
 
 def _resident(process: psutil.Process) -> int:
