@@ -8,6 +8,7 @@ joining, the inviter's when confirming, and only then is anybody pinned for more
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -166,17 +167,16 @@ class Membership:
     async def ask_awaited(self) -> None:
         """Ask inviters whether they have confirmed us, until cancelled: their message to us may never have come."""
         while True:
-            for member in await asyncio.to_thread(self._members):
-                if member.state == "awaiting":
-                    await self._ask(member.organisation)
+            with suppress(HanseError):  # not there, or not yet: it is asked again
+                for member in await asyncio.to_thread(self._members):
+                    if member.state == "awaiting":
+                        await self._ask(member.organisation)
             await asyncio.sleep(ASK_AGAIN_S)
 
     async def _ask(self, organisation: OrganisationId) -> None:
-        try:
+        with suppress(HanseError):
             await self.peers.call(organisation, msgspec.msgpack.encode(Ping()), timeout_s=ASK_AGAIN_S)
-        except HanseError:
-            return  # not there, or not yet: it is asked again
-        await self.record_confirmation(organisation)
+            await self.record_confirmation(organisation)
 
     # ------------------------------------------------------------------ steps
     async def _visit(self, code: Code) -> Invited:

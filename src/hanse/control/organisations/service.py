@@ -33,6 +33,9 @@ def admit(session: Session, own: Certificate, root: Certificate, address: str, s
     member = session.get(Member, organisation)
     if member is not None:
         member.address = address
+        if {member.state, state} == {"pending", "awaiting"}:  # each has accepted the other's invitation
+            member.state = "active"
+            audit.append(session, audit.NODE, "member.confirmed", organisation, name=member.name)
         return member
     if name == organisation_name(own):
         raise fault("member.name_taken", f"both organisations are called {name!r}")

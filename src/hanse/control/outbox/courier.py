@@ -10,19 +10,24 @@ import structlog
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.outbox import service as outbox
-from hanse.control.outbox.tables import FederationLetter
+from hanse.control.outbox.tables import Letter
 from hanse.control.peers import Peers
 from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import OrganisationId
+from hanse.core.times import later
 
-log = structlog.get_logger()
+log = structlog.get_logger("hanse.control.outbox")
 
 AGAIN_S = 2.0
 """How long after a failed delivery the next is tried."""
 
 TRY_S = 10.0
-AWAY = frozenset({"peer.unreachable", "peer.away", "member.unknown", "member.state", "database.busy"})
-"""What a partner that will be there later says, or that has not confirmed us yet; anything else is its answer."""
+AWAY = frozenset({"peer.unreachable", "peer.busy", "member.unknown", "member.state", "database.busy"})
+"""What is heard of a partner that will be there later or has not confirmed us yet; anything else is its answer."""
+
+FAILING = frozenset({"peer.failed", "node.failed"})
+GIVE_UP_S = 3600.0
+"""A partner that fails over a letter gets it again for this long; then the letters behind it get their turn."""
 
 T = TypeVar("T")
 
@@ -40,7 +45,10 @@ class Courier:
         """Deliver until cancelled."""
         try:
             while True:
-                await self._start_rounds()
+                try:
+                    await self._start_rounds()
+                except HanseError as error:
+                    log.warning("letters.unread", code=error.fault.code, cause=error.fault.cause)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), AGAIN_S)
                 self._woken.clear()
@@ -83,22 +91,26 @@ class Courier:
             try:
                 await self._peers.call(organisation, letter.message, timeout_s=TRY_S)
             except HanseError as error:
-                if error.fault.code in AWAY:
+                if _is_tried_again(letter, error.fault.code):
                     return
                 refusal = error.fault
-                log.warning("a partner refused a letter", organisation=organisation, code=refusal.code)
+                log.warning("letter.refused", organisation=organisation, code=refusal.code)
             await asyncio.to_thread(self._put_away, letter, refusal)
 
     def _addressees(self) -> list[OrganisationId]:
         with self._database.read() as session:
             return outbox.addressees(session)
 
-    def _oldest(self, organisation: OrganisationId) -> FederationLetter | None:
+    def _oldest(self, organisation: OrganisationId) -> Letter | None:
         with self._database.read() as session:
             return outbox.oldest(session, organisation)
 
-    def _put_away(self, letter: FederationLetter, refusal: Fault | None) -> None:
+    def _put_away(self, letter: Letter, refusal: Fault | None) -> None:
         with self._database.write() as session:
             outbox.put_away(session, letter.number)
             if refusal is not None:
                 audit.append(session, letter.organisation, "letter.refused", str(letter.number), code=refusal.code)
+
+
+def _is_tried_again(letter: Letter, code: str) -> bool:
+    return code in AWAY or (code in FAILING and letter.written_at > later(-GIVE_UP_S))

@@ -7,10 +7,10 @@ from hanse.control.database import Base, Number
 from hanse.core.ids import OrganisationId
 
 
-class FederationLetter(Base):
+class Letter(Base):
     """A request that a partner must get, written in the transaction of what it tells; gone when answered."""
 
-    __tablename__ = "federation_letters"
+    __tablename__ = "letters"
 
     number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=True)
     organisation: Mapped[OrganisationId] = mapped_column(String(32), index=True)

@@ -1,0 +1,35 @@
+"""Bring a database to this release's tables; at each start of a node, before anything else reads it."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from hanse.control.database import Database, explain
+from hanse.core.faults import fault
+
+HERE = Path(__file__).parent
+
+
+def upgrade(database: Database) -> None:
+    """Run the migrations that are missing, all in one transaction that nobody else can begin meanwhile.
+
+    Raises `database.newer` when a newer release has been here, and `database.*` when the disk will not have it.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    try:
+        with database.engine.begin() as connection:
+            found = set(MigrationContext.configure(connection).get_current_heads())
+            if found - known:
+                raise fault("database.newer", f"the database is at revision {', '.join(sorted(found - known))}")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise explain(error) from error
+    except DatabaseError as error:
+        raise fault("database.broken", f"{error.orig}") from error

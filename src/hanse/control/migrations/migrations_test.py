@@ -1,0 +1,58 @@
+"""Migrations on real files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from hanse.control.database import Base, Database
+from hanse.control.migrations import upgrade
+from hanse.control.tables import METADATA, TABLES
+from hanse.core.faults import HanseError
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
+    yield database
+    database.close()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
+    upgrade(database)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_every_table_of_the_control_plane_is_listed() -> None:
+    assert {mapper.class_ for mapper in Base.registry.mappers} == set(TABLES)
+
+
+def test_a_second_start_changes_nothing(database: Database) -> None:
+    upgrade(database)
+    upgrade(database)
+    with database.read() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
+
+
+def test_a_database_of_a_newer_release_is_left_alone(database: Database) -> None:
+    upgrade(database)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(HanseError) as caught:
+        upgrade(database)
+    assert caught.value.fault.code == "database.newer"
+    with database.read() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "hanse.db").write_text("this is not a database, and it is long enough to have a header" * 4)
+    broken = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
+    with pytest.raises(HanseError) as caught:
+        upgrade(broken)
+    assert caught.value.fault.code == "database.broken"
