@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse.core.planning import ComponentCard
-from hanse.runtime.catalogue import describe_catalogue
+from hanse.runtime.catalogue import load_all
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "components"
 BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
@@ -94,7 +94,7 @@ def render_page(card: ComponentCard) -> str:
 
 def render_all() -> dict[str, str]:
     """File name → text, for every component that is installed."""
-    cards = sorted(describe_catalogue().components, key=lambda card: card.name)
+    cards = [component.card() for component in load_all().values()]
     rows = [(f"[`{c.name}`]({c.name}.md)", c.version, c.title.get("en", ""), c.title.get("zh", "")) for c in cards]
     index = f"{NOTE}\n# Components · 组件库\n\n{render_table(('component', 'version', 'title', '名称'), rows)}"
     return {"README.md": index, **{f"{card.name}.md": render_page(card) for card in cards}}

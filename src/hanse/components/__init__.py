@@ -1,0 +1,1 @@
+"""The catalogue: one folder for each algorithm; none imports another."""
