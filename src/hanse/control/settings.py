@@ -55,11 +55,11 @@ def load_settings(
     fields = {field.name for field in msgspec.structs.fields(NodeSettings)} - {"directory"}
     spoken = {name: words[key] for name in fields if (key := f"HANSE_{name.upper()}") in words}
     chosen = {name: value for name, value in (given or {}).items() if value is not None}
-    values = {**_read(directory / "node.toml"), **spoken, **chosen, "directory": str(directory)}
+    values = {**_read(directory / "node.toml"), **spoken, **chosen, "directory": directory}
     if "organisation" not in values:
         raise fault("settings.invalid", "the organisation has no name", "start the node with --organisation NAME")
     try:
-        settings = msgspec.convert(values, NodeSettings, strict=False)
+        settings = msgspec.convert(values, NodeSettings, strict=False, builtin_types=(Path,))
     except msgspec.ValidationError as error:
         raise fault("settings.invalid", f"{error} (node.toml, HANSE_* or the command line)") from error
     _demand_loopback(settings.rest_host)

@@ -1,0 +1,306 @@
+"""The node, put together: database, gateway, jobs, REST, all in one event loop under one supervisor.
+
+The supervisor owns the signals. Whatever ends, a signal or a part that fails, all parts are stopped in the reverse of
+the order in which they were started, and processes of the node end with it.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from hanse.api.console.app import create_app
+from hanse.api.console.node import NodeFacts
+from hanse.api.peer.dispatch import Dispatch
+from hanse.api.peer.jobs import answer as answer_job
+from hanse.cli.node_side import ControlSide, GatewayPeers, PairingDoorbell
+from hanse.cli.premises import address_written, claimed, explain
+from hanse.control.audit import service as audit
+from hanse.control.database import Database
+from hanse.control.datasets.registration import Registration
+from hanse.control.jobs.desk import JobDesk
+from hanse.control.jobs.partners import Correspondence
+from hanse.control.migrations import upgrade
+from hanse.control.nodes.identity import Identity, load_identity, load_token
+from hanse.control.organisations.membership import Membership
+from hanse.control.outbox.courier import Courier
+from hanse.control.settings import NodeSettings, load_settings, save_settings
+from hanse.core.faults import HanseError, fault
+from hanse.core.specs import Limits
+from hanse.gateway import shapes
+from hanse.gateway.gateway import Gateway
+
+GRACE_S = 1
+ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (names of "every address", to be replaced by one)
+
+log = structlog.get_logger("hanse.node")
+
+
+def serve(directory: Path, given: Mapping[str, Any]) -> None:
+    """Run the node of `directory` until it is told to stop; `given` are the command line's settings, None if not given.
+
+    Raises HanseError for whatever keeps it from starting.
+    """
+    settings = load_settings(directory, given)
+    os.umask(0o077)  # whatever the node writes is its user's alone
+    _write_log_to_stderr()
+    with claimed(settings.directory):
+        _new_loop_runner().run(run_node(settings))
+
+
+async def run_node(settings: NodeSettings) -> None:
+    """Start all parts, serve until a signal comes or a part fails, and stop all parts."""
+    stopped = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_signals(stopped))
+        parts = await _start(settings, stack)
+        log.info("node.up", organisation=parts.identity.name, rest=parts.rest, party=parts.party)
+        await _watch(stopped, parts.tasks)
+        log.info("node.stopping")
+
+
+class Running(NamedTuple):
+    """A node that serves."""
+
+    identity: Identity
+    rest: str
+    party: str
+    tasks: frozenset[asyncio.Task[None]]
+
+
+async def _start(settings: NodeSettings, stack: AsyncExitStack) -> Running:
+    database, identity, token = await asyncio.to_thread(_open, settings)
+    stack.callback(database.close)
+    rest_socket = _listen(settings.rest_host, settings.rest_port)
+    stack.callback(rest_socket.close)
+
+    side = ControlSide(database)
+    gateway = Gateway(_gateway_identity(identity), settings.directory, side)
+    peers = GatewayPeers(gateway)
+    release = version("hanse")
+    courier = Courier(database, peers)
+    membership = Membership(database, identity, peers, PairingDoorbell(), release)
+    registration = Registration(settings.directory, database, _limits(settings, 1))
+    desk = JobDesk(
+        database,
+        gateway,
+        Correspondence(peers),
+        identity.organisation,
+        settings.directory,
+        limits=_limits(settings, settings.attempts),
+        parallel=settings.attempts,
+        posted=courier.wake,
+    )
+    side.open(
+        membership,
+        desk,
+        Dispatch(database, identity, membership, courier, lambda sender, asked: answer_job(desk, sender, asked)),
+    )
+    stack.push_async_callback(side.close)
+
+    party_port = await _start_gateway(gateway, settings)
+    stack.push_async_callback(gateway.stop)
+    membership.address = _party_address(settings, party_port)
+    await membership.pin_all()
+    await asyncio.to_thread(registration.sweep)
+    stack.push_async_callback(registration.stop)
+    await desk.start()
+    stack.push_async_callback(desk.close)
+
+    facts = NodeFacts(settings.node, release, membership.address, lambda: desk.planner.is_alive)
+    app = create_app((database, identity, facts, membership, courier, registration, desk), token)
+    server = Rest(app)
+    tasks = frozenset(
+        asyncio.create_task(work, name=name)
+        for name, work in (
+            ("courier", courier.run()),
+            ("membership", membership.ask_awaited()),
+            ("rest", server.serve(sockets=[rest_socket])),
+        )
+    )
+    stack.push_async_callback(_stop, server, tasks)
+    await server.answers(tasks)
+    rest = f"http://{_show(settings.rest_host, rest_socket.getsockname()[1])}"
+    try:
+        stack.enter_context(address_written(settings.directory, rest, membership.address))
+    except OSError as error:
+        raise explain(settings.directory, error) from error
+    return Running(identity, rest, membership.address, tasks)
+
+
+class Rest(uvicorn.Server):
+    """uvicorn without signal handling: the supervisor's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        super().__init__(config)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def answers(self, tasks: frozenset[asyncio.Task[None]]) -> None:
+        """Return as soon as requests are taken. Raises what ended one of the node's tasks instead."""
+        while not self.started:
+            await asyncio.sleep(0.005)
+            _raise_ended(tasks)
+
+
+async def _watch(stopped: asyncio.Event, tasks: frozenset[asyncio.Task[None]]) -> None:
+    waiting = asyncio.create_task(stopped.wait())
+    try:
+        await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    if not stopped.is_set():
+        _raise_ended(tasks)
+
+
+def _raise_ended(tasks: frozenset[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done():
+            raise fault("node.failed", f"its {task.get_name()} has ended: {task.exception()}") from task.exception()
+
+
+async def _stop(server: Rest, tasks: frozenset[asyncio.Task[None]]) -> None:
+    """Let requests under way finish for a moment, then end everything."""
+    server.should_exit = True
+    for task in tasks:
+        if task.get_name() != "rest":
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _open(settings: NodeSettings) -> tuple[Database, Identity, str]:
+    """Make or read what lies in the directory."""
+    try:
+        identity = load_identity(settings.directory, settings.organisation)
+        token = load_token(settings.directory)
+        save_settings(settings)
+        for name in ("data", "jobs", "log"):
+            (settings.directory / name).mkdir(exist_ok=True)
+    except OSError as error:
+        raise explain(settings.directory, error) from error
+    database = Database(settings.database_url)
+    try:
+        upgrade(database)
+        with database.write() as session:
+            audit.append(session, audit.NODE, "node.start", identity.node, release=version("hanse"))
+    except BaseException:
+        database.close()
+        raise
+    return database, identity, token
+
+
+async def _start_gateway(gateway: Gateway, settings: NodeSettings) -> int:
+    try:
+        return await gateway.start(settings.party_host, settings.party_port)
+    except OSError as error:
+        with suppress(Exception):  # half started: what did start is stopped, and the first error is the one to tell
+            await gateway.stop()
+        raise _explain_port(settings.party_host, settings.party_port, error) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise _explain_port(host, port, error) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _explain_port(host: str, port: int, error: OSError) -> HanseError:
+    address = _show(host, port)
+    if error.errno == errno.EADDRINUSE:
+        return fault("node.port_taken", f"another process listens on {address}")
+    return fault("node.port", f"{address}: {error.strerror or error}")
+
+
+def _party_address(settings: NodeSettings, port: int) -> str:
+    """Return what partners dial: as advertised, with the real port when none was said."""
+    said = settings.advertise
+    if said and not said.rpartition("]")[2].rpartition(":")[1]:
+        return f"{said}:{port}"
+    host = socket.gethostname() if settings.party_host in ANYWHERE else settings.party_host
+    return said or _show(host, port)
+
+
+def _show(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _limits(settings: NodeSettings, shares: int) -> Limits:
+    """Return what each of `shares` attempts at once may use."""
+    return Limits(threads=max(1, settings.threads // shares), memory_bytes=settings.memory_bytes // shares)
+
+
+def _gateway_identity(identity: Identity) -> shapes.Identity:
+    return shapes.Identity(
+        identity.organisation,
+        identity.node,
+        identity.name,
+        identity.root_path,
+        identity.chain_path,
+        identity.key_path,
+    )
+
+
+@contextmanager
+def _signals(stopped: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    owned = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for number in owned:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        yield
+    finally:
+        for number in owned:
+            loop.remove_signal_handler(number)
+
+
+def _new_loop_runner() -> asyncio.Runner:
+    if sys.platform == "win32":
+        return asyncio.Runner()
+    import uvloop  # noqa: PLC0415 (not made for Windows)
+
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _write_log_to_stderr() -> None:
+    """One line an event; colours on a terminal, JSON in a file."""
+    terminal = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(ensure_ascii=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
