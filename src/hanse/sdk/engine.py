@@ -47,6 +47,9 @@ def connect(
             paths = ", ".join(quote(str(path)) for path in reads)
             folders = quote(f"{writes}/") if writes else ""
             connection.execute(f"SET allowed_paths = [{paths}]; SET allowed_directories = [{folders}]")
+            connection.execute(
+                "SET disabled_optimizers = 'common_subexpressions'"
+            )  # quadratic in the number of columns
             connection.execute("SET enable_external_access = false; SET lock_configuration = true")
             yield connection
         finally:
