@@ -113,6 +113,13 @@ def answer_size(parameters: ParameterSet, rows: int) -> int:
     return -(-rows * parameters.modulus_bits // 8)
 
 
+def _whole(name: str, column: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The column, contiguous. A wider type is refused: a cast could wrap around."""
+    if column.dtype != np.int32:
+        raise ValueError(f"{name} must be int32, not {column.dtype}")
+    return np.ascontiguousarray(column)
+
+
 class HostRows:
     """A host's side: its binned columns and the secrets of one hint. Made by `setup`."""
 
@@ -146,7 +153,7 @@ class HostRows:
             raise ValueError("codes must be uint8[features, samples], C-contiguous")
         if bins.shape != (len(codes),) or omitted.shape != (len(codes),):
             raise ValueError("bins and omitted must have one number a feature")
-        columns = codes, np.ascontiguousarray(bins, np.int32), np.ascontiguousarray(omitted, np.int32)
+        columns = codes, _whole("bins", bins), _whole("omitted", omitted)
         host = _kernel.HistogramHost.set_up(parameters.name, public_seed, secret_seed, *columns)
         return cls(parameters, host)
 
@@ -215,8 +222,7 @@ class GuestKeys:
 
         Raises ``ValueError`` for a wrong length or a value outside the set's range.
         """
-        columns = np.ascontiguousarray(g, np.int32), np.ascontiguousarray(h, np.int32)
-        return Query(self._guest.encrypt(*columns, seed))
+        return Query(self._guest.encrypt(_whole("g", g), _whole("h", h), seed))
 
     def decrypt(self, query: Query, hint: ParsedHint, answer: Buffer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The exact sums of g and of h over each row of the host that sent ``hint`` and ``answer``: int64[rows] each.

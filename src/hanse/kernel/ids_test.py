@@ -1,0 +1,44 @@
+"""Packed ids."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hanse.kernel.ids import Ids
+
+TEXTS = ["", "a", "身份证", "", "x" * 300, "🜚"]
+
+
+def test_strings_come_back_as_they_were() -> None:
+    ids = Ids.from_strings(TEXTS)
+    assert len(ids) == len(TEXTS)
+    assert ids.to_strings() == TEXTS
+    assert Ids.from_strings([]).to_strings() == []
+
+
+def test_rows_are_taken_in_the_order_asked_for_and_may_repeat() -> None:
+    ids = Ids.from_strings(TEXTS)
+    rows = [4, 2, 2, 0, 5]
+    assert ids.take(np.array(rows, dtype=np.int64)).to_strings() == [TEXTS[row] for row in rows]
+    assert len(ids.take(np.array([], dtype=np.int64))) == 0
+
+
+def test_a_row_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(IndexError):
+        Ids.from_strings(TEXTS).take(np.array([6], dtype=np.int64))
+
+
+@pytest.mark.parametrize("offsets", [[], [1, 3], [0, 2], [0, 4], [0, 2, 1, 3], [0, -1, 3]])
+def test_offsets_that_do_not_fit_the_data_are_refused(offsets: list[int]) -> None:
+    with pytest.raises(ValueError, match="offsets must rise"):
+        Ids(np.zeros(3, np.uint8), np.array(offsets, np.int64))
+
+
+def test_columns_of_another_type_are_refused() -> None:
+    with pytest.raises(ValueError, match="data must be"):
+        Ids(np.zeros(3, np.int8), np.array([0, 3]))
+    with pytest.raises(ValueError, match="offsets must be"):
+        Ids(np.zeros(3, np.uint8), np.array([0, 3], np.int32))
+    with pytest.raises(ValueError, match="data must be"):
+        Ids(np.zeros(6, np.uint8)[::2], np.array([0, 3], np.int64))
