@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from sqlalchemy import func, select
@@ -32,7 +33,7 @@ WORDS = {Job: JobState, Task: TaskState, Attempt: AttemptState}
 
 
 def states_of(kind: Kind) -> tuple[str, ...]:
-    return WORDS[kind].__args__  # type: ignore[attr-defined]  # a Literal's words
+    return get_args(WORDS[kind])
 
 
 PAIRS = [(kind, before, after) for kind in TRANSITIONS for before, after in product(states_of(kind), repeat=2)]

@@ -1,0 +1,36 @@
+"""Three offices, open."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from offices import Office, Wire
+
+
+class Trio(NamedTuple):
+    bank: Office
+    telecom: Office
+    shop: Office
+
+    @property
+    def wire(self) -> Wire:
+        return self.bank.wire
+
+
+@pytest.fixture
+async def trio(tmp_path: Path) -> AsyncIterator[Trio]:
+    wire = Wire()
+    offices = Trio(*(Office(name, tmp_path / name, wire) for name in ("bank", "telecom", "shop")))
+    for office in offices:
+        await office.open()
+    yield offices
+    for office in offices:
+        await office.close()
+        office.database.close()
