@@ -1,0 +1,1 @@
+"""The data plane: one process per attempt. It runs its own party's program, and nothing else."""

@@ -1,0 +1,42 @@
+"""Read a CSV or Parquet file into a snapshot: a local attempt, without a gateway."""
+
+from pathlib import Path
+
+import msgspec
+
+from hanse.core.ids import JobId, TaskName
+from hanse.core.roles import GUEST
+from hanse.core.specs import Artefact, AttemptSpec, IngestSpec
+from hanse.runtime import log
+from hanse.runtime.task import conclude
+from hanse.sdk.ingest import ingest
+
+
+def main(path: str) -> int:
+    """Ingest what `path` (an `ingest.json`) names, and return the exit status: 0 when it succeeded."""
+    spec = msgspec.json.decode(Path(path).read_bytes(), type=IngestSpec)
+    log.start(task="ingest", source=Path(spec.source).name)
+    Path(spec.directory).mkdir(parents=True, exist_ok=True)
+    return 0 if conclude(as_attempt(spec), _work(spec)).state == "succeeded" else 1
+
+
+async def _work(spec: IngestSpec) -> dict[str, Artefact]:
+    return {"table": ingest(spec)}
+
+
+def as_attempt(spec: IngestSpec) -> AttemptSpec:
+    """Return the frame of an attempt around an ingest, which has no job and no other party."""
+    return AttemptSpec(
+        job=JobId(""),
+        task=TaskName("ingest"),
+        attempt=1,
+        component="dataset",
+        version="",
+        party=GUEST,
+        parties={},
+        settings={},
+        inputs={},
+        directory=spec.directory,
+        checkpoints=spec.directory,
+        limits=spec.limits,
+    )

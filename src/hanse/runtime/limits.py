@@ -1,0 +1,38 @@
+"""What one process may use: threads, memory, and no core file that would hold data or keys."""
+
+import os
+import resource
+from pathlib import Path
+
+import msgspec
+
+from hanse.core.specs import Limits
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+HEADROOM = 2
+"""Stacks and allocators reserve more than they use: the hard limit is this many times the one that is aimed at."""
+
+
+class _Limited(msgspec.Struct):
+    limits: Limits = Limits()
+
+
+def read(arguments: list[str]) -> Limits:
+    """Return the limits that the spec named in the arguments sets, or the usual ones."""
+    return msgspec.json.decode(Path(arguments[0]).read_bytes(), type=_Limited).limits if arguments else Limits()
+
+
+def apply(limits: Limits) -> None:
+    """Bind this process to its limits. Must come before numpy is imported."""
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(limits.threads)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = HEADROOM * limits.memory_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
