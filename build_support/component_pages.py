@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclu
 NOTE = "<!-- written by `make docs` from the component itself; edits here are lost -->\n"
 
 
-def render_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def render_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [headings, ("---",) * len(headings), *rows]
     return "".join(
         f"| {' | '.join(cell.replace('|', '&#124;').replace(chr(10), ' ') for cell in line)} |\n" for line in lines
@@ -50,9 +50,8 @@ def render_settings(schema: Mapping[str, Any]) -> str:
         default = "required" if name in required else f"`{json.dumps(shape.get('default'), ensure_ascii=False)}`"
         chinese = shape.get("x-zh", {})
         english = f"**{shape.get('title', name)}** {shape.get('description', '')}".strip()
-        rows.append(
-            (f"`{name}`", kind, default, english, f"**{chinese.get('title', '')}** {chinese.get('description', '')}")
-        )
+        said = f"**{chinese['title']}** {chinese.get('description', '')}".strip() if "title" in chinese else ""
+        rows.append((f"`{name}`", kind, default, english, said))
     return render_table(("setting", "type", "default", "meaning", "说明"), rows) if rows else "None.\n"
 
 
