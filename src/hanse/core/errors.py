@@ -30,9 +30,861 @@ def _read(catalogue: str) -> dict[str, Entry]:
 
 
 CATALOGUE = _read("""
+410 artefact.damaged
+A stored result is not what was written.
+存储的结果与写入时不一致。
+Run the task that made it again; check the disk.
+请重新运行产生它的任务，并检查磁盘。
+
+409 attempt.cancelled
+The attempt was cancelled.
+本次执行已被取消。
+Start the job again if it is still wanted.
+如仍需要，请重新启动作业。
+
+500 attempt.failed
+A party's share of a task failed.
+某一参与方的任务执行失败。
+Look at that party's own log of the task.
+请查看该参与方自己的任务日志。
+
+500 attempt.lost
+A party's process ended without a result.
+某一参与方的进程未给出结果就结束了。
+It is tried again by itself; if it goes on, look at that party's memory and log.
+系统会自动重试；若持续出现，请检查该方内存与日志。
+
+507 attempt.memory
+A task needs more memory than it was given.
+任务所需内存超出限额。
+Give the node more memory, or use fewer rows or columns.
+请为节点分配更多内存，或减少行数、列数。
+
+409 attempt.over
+The attempt has ended already.
+本次执行已经结束。
+Nothing needs to be done: a later attempt has taken its place.
+无需处理：后续执行已接替。
+
+500 attempt.parties
+The attempt's parties are not those of this node.
+本次执行的参与方与本节点不符。
+Start the job again; report it if it comes back.
+请重新启动作业；若再次出现请反馈。
+
+500 attempt.unstartable
+The process of an attempt could not be started.
+无法启动执行进程。
+Check memory, process limits and disk of the node.
+请检查节点的内存、进程数限制与磁盘。
+
+413 call.too_large
+A message between nodes is too large.
+节点间消息过大。
+Make the pipeline smaller; report it if it is not large.
+请缩小流程；若流程并不大，请反馈。
+
+403 certificate.refused
+A certificate was refused.
+证书被拒绝。
+Compare fingerprints and clocks with the other administrator.
+请与对方管理员核对指纹和系统时间。
+
+422 column.missing
+A column has missing values where none may be.
+某列含有不允许的缺失值。
+Fill the gaps, or leave the column out.
+请补全缺失值，或不使用该列。
+
+422 column.text
+A column holds text where numbers are needed.
+某列是文本，而此处需要数值。
+Leave it out, or encode it as numbers first.
+请去掉该列，或先编码为数值。
+
+422 column.unknown
+A column is not there, or not granted.
+列不存在或未获授权。
+Check the name, or ask the owner to grant the column.
+请检查列名，或请数据所有者授权该列。
+
+500 component.failed
+A component stopped with an error of its own.
+组件内部出错。
+Look at the log of the task, and report it.
+请查看任务日志并反馈。
+
+422 component.role
+A component has no part for this role.
+该组件不支持此角色。
+Leave this party out of the task.
+请将该参与方移出此任务。
+
+422 component.unknown
+This release has no such component.
+本版本没有该组件。
+Check the name, or bring the nodes to one release.
+请检查名称，或统一各节点版本。
+
+500 database.broken
+The node's database is damaged, or is no database.
+节点数据库已损坏或不是数据库文件。
+Check the disk and restore the database from a backup.
+请检查磁盘，并从备份恢复数据库。
+
+503 database.busy
+The database is busy.
+数据库繁忙。
+Try again; if it goes on, the disk is too slow or stalled.
+请重试；若持续出现，可能是磁盘过慢或卡住。
+
+507 database.full
+There is no room left on the disk.
+磁盘空间不足。
+Make room in the node's directory, then try again; nothing that was confirmed is lost.
+请清理节点目录所在磁盘后重试；已确认的内容不会丢失。
+
+500 database.newer
+A newer release has worked with this database.
+该数据库已被更新的版本使用过。
+Start that release, or restore the backup from before the upgrade.
+请启动对应的新版本，或恢复升级前的备份。
+
+500 database.readonly
+The database may not be written.
+数据库不可写。
+Check who owns the node's directory and whether the disk is mounted read-only.
+请检查节点目录的属主，以及磁盘是否只读挂载。
+
+500 database.too_old
+The database software is too old.
+数据库软件版本过旧。
+Use a Python whose SQLite is 3.35 or newer.
+请使用自带 SQLite 3.35 或更新版本的 Python。
+
+500 database.unopened
+The database cannot be opened.
+无法打开数据库。
+Check that the node's directory exists and belongs to the user who runs the node.
+请确认节点目录存在且属于运行节点的用户。
+
+422 dataset.absent
+The file is not there.
+文件不存在。
+Check the path.
+请检查路径。
+
+422 dataset.column_type
+A column is neither numbers nor text.
+某列既不是数值也不是文本。
+Leave the column out of the file, or convert it.
+请从文件中去掉该列，或转换其类型。
+
+422 dataset.damaged
+The file is damaged or incomplete.
+文件损坏或不完整。
+Export it again.
+请重新导出。
+
+409 dataset.differs
+A dataset of this name has other columns.
+同名数据集的列不同。
+Register the file under another name: grants hold for the columns that were agreed.
+请换一个名称注册：授权只对约定的列有效。
+
+422 dataset.empty
+The file has no rows.
+文件没有数据行。
+Export the data again.
+请重新导出数据。
+
+422 dataset.encoding
+The file is not in UTF-8.
+文件不是 UTF-8 编码。
+Save it as UTF-8.
+请另存为 UTF-8 编码。
+
+422 dataset.format
+The file is of a format that is not read.
+不支持该文件格式。
+Save it as CSV (UTF-8) or Parquet.
+请另存为 CSV（UTF-8）或 Parquet。
+
+422 dataset.header
+The header of the file is not usable.
+文件表头不可用。
+Give each column one name of its own in the first row.
+请在第一行为每列写一个唯一的名称。
+
+422 dataset.id_duplicate
+An id occurs more than once.
+标识重复。
+Keep one row for each id; ids are compared without case and spaces.
+每个标识只保留一行；比较时忽略大小写与空格。
+
+422 dataset.id_long
+An id is too long.
+标识过长。
+Check that the id column is the right one.
+请确认标识列是否正确。
+
+422 dataset.id_missing
+The id column, or an id, is missing.
+缺少标识列或存在空标识。
+Name a column of the file as id, and fill empty ids or remove their rows.
+请指定文件中的标识列，并补全或删除空标识所在行。
+
+422 dataset.id_type
+The id column cannot be read as ids.
+标识列类型不可用。
+Export the ids as text.
+请将标识导出为文本。
+
+500 dataset.ingest
+The file could not be read to its end.
+文件未能读完。
+See the node's log; give the node more memory if the file is large.
+请查看节点日志；文件较大时请增加内存。
+
+422 dataset.label_column
+The label column is not usable.
+标签列不可用。
+Name a column of the file that is not the id.
+请指定文件中一个非标识列。
+
+422 dataset.label_missing
+A label is missing.
+存在缺失的标签。
+Fill it, or remove these rows.
+请补全标签，或删除这些行。
+
+422 dataset.label_type
+The label is not a number.
+标签不是数值。
+Encode the label as numbers, two classes as 0 and 1.
+请将标签编码为数值，二分类用 0 和 1。
+
+507 dataset.memory
+The file does not fit into the memory given.
+内存不足以读取该文件。
+Give the node more memory.
+请为节点分配更多内存。
+
+422 dataset.not_finite
+A number is not finite.
+存在非有限数值。
+Leave a missing value empty, and correct NaN and infinities.
+缺失值请留空，并更正 NaN 与无穷大。
+
+422 dataset.path
+The node cannot read this path.
+节点无法读取该路径。
+Give the whole path of a file as the node's machine sees it, readable by the node's user.
+请填写节点机器上的完整文件路径，并允许节点用户读取。
+
+422 dataset.ragged
+A line has more or fewer cells than the header.
+某行的列数与表头不一致。
+Correct the line, or export the data again.
+请更正该行，或重新导出数据。
+
+404 dataset.unknown
+There is no such dataset.
+没有该数据集。
+`hanse dataset list` shows the datasets of this node.
+可用 `hanse dataset list` 查看本节点的数据集。
+
+422 dataset.unnamed
+A party names no dataset in a task.
+某一参与方在任务中未指定数据集。
+Set `dataset` for this party in the pipeline.
+请在流程中为该参与方设置 `dataset`。
+
+422 dataset.unreadable
+The file cannot be read.
+文件无法读取。
+Check the file and who may read it.
+请检查文件及读取权限。
+
+422 demo.disjoint
+The files have no people in common.
+各文件没有共同的样本。
+Bring files about the same people.
+请提供关于同一批人的文件。
+
+500 demo.node
+A node of the demonstration did not start.
+演示节点未能启动。
+Run it alone to see more: hanse node up
+请单独运行以查看详情：hanse node up
+
+422 demo.settings
+The demonstration cannot run with these settings.
+演示无法使用这些设置。
+See hanse demo --help.
+请参阅 hanse demo --help。
+
+500 demo.unequal
+Scores differ where they may not.
+本应一致的评分出现差异。
+Please report it.
+请反馈此问题。
+
+403 disclosure.limit
+The limit of what a dataset may disclose to one guest is reached.
+该数据集对某一发起方的披露已达上限。
+Train fewer or shallower trees with fewer bins, or ask the owner for a higher limit.
+请减少树的数量、深度或分箱数，或请所有者提高上限。
+
+500 disclosure.uncounted
+Answers could not be counted, so that none was given.
+无法计数，因此未给出应答。
+Run the job again; see the node's log if it comes back.
+请重新运行作业；若再次出现请查看节点日志。
+
+409 fingerprint.differs
+The fingerprint is not the one that this side sees.
+指纹与本方所见不一致。
+Go on only when both administrators read the same; otherwise somebody may sit between.
+仅当双方管理员读到相同指纹时才继续；否则可能有人冒充。
+
+422 fingerprint.unreadable
+This is no fingerprint.
+这不是有效的指纹。
+Give eight groups of four characters 0-9 a-f.
+请输入八组、每组四个 0-9 a-f 字符。
+
+422 grant.columns
+The dataset does not have these columns.
+数据集没有这些列。
+`hanse dataset list` shows the columns that it has.
+可用 `hanse dataset list` 查看现有列。
+
+409 grant.exists
+The dataset is granted to this project already.
+数据集已授权给该项目。
+Revoke that grant first to give another.
+如需更改，请先撤销现有授权。
+
+422 grant.limit
+This is no disclosure limit.
+披露上限无效。
+Give a positive number; 0.1 is usual.
+请填写正数；通常为 0.1。
+
+403 grant.missing
+The dataset is not granted to this project.
+数据集未授权给该项目。
+Its owner grants it: hanse grant add
+请由所有者授权：hanse grant add
+
+403 grant.over
+The grant has ended.
+授权已到期。
+Its owner revokes it and gives another.
+请由所有者撤销后重新授权。
+
+422 grant.past
+The grant would have ended before it began.
+授权期限早于当前时间。
+Give a date in the future.
+请填写将来的日期。
+
+404 grant.unknown
+There is no such grant.
+没有该授权。
+`hanse grant list` shows the grants of this node.
+可用 `hanse grant list` 查看本节点的授权。
+
+409 hint.exhausted
+The prepared answers of one job are used up.
+单个作业可用的应答次数已用尽。
+Train fewer trees in one job.
+请在单个作业中减少树的数量。
+
+422 input.kind
+An input is of another kind than its port.
+输入类型与端口不符。
+Connect an output of the right kind.
+请连接类型正确的输出。
+
+422 input.missing
+An input is not connected.
+输入未连接。
+Connect it.
+请连接该输入。
+
+500 internal
+The command made a mistake.
+命令内部出错。
+Please report it with the command and its output.
+请连同命令及其输出一并反馈。
+
+422 invitation.code
+This is no invitation, or not all of it.
+邀请码无效或不完整。
+Copy the whole code again.
+请重新完整复制邀请码。
+
+409 job.ended
+The job has ended.
+作业已结束。
+`hanse job show` says how.
+可用 `hanse job show` 查看结果。
+
+404 job.no_output
+This party has no such output of the task.
+本方没有该任务的此项输出。
+Wait until the task has succeeded, or ask the party that has it.
+请等待任务成功，或向持有该输出的参与方查询。
+
+403 job.not_yours
+The job has no part for this organisation.
+该作业与本组织无关。
+Check the parties of the pipeline.
+请检查流程中的参与方。
+
+422 job.parties
+The job's parties do not fit its project.
+作业的参与方与项目不符。
+Name organisations that have accepted the project; the guest is one's own.
+请填写已接受该项目的组织；发起方应为本组织。
+
+422 job.rejected
+A party cannot take part.
+有参与方无法参加。
+Solve what it says, then start the job again.
+请解决其提出的问题后重新启动作业。
+
+404 job.unknown
+There is no such job.
+没有该作业。
+`hanse job list` shows the jobs of this node.
+可用 `hanse job list` 查看本节点的作业。
+
+404 job.unknown_task
+The job has no such task.
+该作业没有此任务。
+`hanse job show` lists its tasks.
+可用 `hanse job show` 查看其任务。
+
+422 label.absent
+The table has no label.
+该表没有标签列。
+Register the data with its label column.
+请在注册数据时指定标签列。
+
+422 label.invalid
+The labels cannot be used.
+标签不可用。
+Give every row a label; encode two classes as 0 and 1, or set objective to regression.
+请为每行提供标签；二分类编码为 0 和 1，或将目标设为回归。
+
+422 label.one_class
+All labels are of one class.
+标签只有一个类别。
+Use rows of both classes.
+请使用包含两个类别的数据。
+
+502 link.broken
+The link to a party broke its rules.
+与某一参与方的连接违反协议。
+Run the job again; bring both nodes to one release.
+请重新运行作业，并统一双方版本。
+
+409 member.name_taken
+The name of the organisation is taken.
+组织名称已被占用。
+One of the two organisations needs another name: pipelines name organisations.
+其中一方需更名：流程按名称引用组织。
+
+422 member.self
+An organisation cannot join itself.
+组织不能与自身配对。
+Give the invitation to another organisation.
+请将邀请码交给其他组织。
+
+409 member.state
+The member is not in the state for this.
+成员当前状态不允许此操作。
+`hanse member list` shows how each member stands.
+可用 `hanse member list` 查看各成员状态。
+
+404 member.unknown
+There is no such member.
+没有该成员。
+`hanse member list` shows the members.
+可用 `hanse member list` 查看成员。
+
+422 model.other
+The model is of another component or party.
+该模型属于其他组件或参与方。
+Choose the model of this component and party.
+请选择该组件与参与方的模型。
+
+422 model.other_parties
+The model was trained with other organisations.
+该模型由其他组织参与训练。
+Run the pipeline with the same organisations in the same roles.
+请让相同组织以相同角色运行流程。
+
+422 model.parties
+The model was trained with other parties.
+该模型由其他参与方训练。
+Score with the same parties in the same roles.
+请用相同参与方与角色进行预测。
+
+404 model.unknown
+There is no such model.
+没有该模型。
+`hanse model list` shows the models of this node.
+可用 `hanse model list` 查看本节点的模型。
+
+500 node.directory
+The node's directory cannot be used.
+节点目录不可用。
+Give a directory that the user who runs the node may write: --directory
+请指定运行用户可写的目录：--directory
+
+503 node.down
+The node does not answer.
+节点没有响应。
+Start it: hanse node up
+请启动节点：hanse node up
+
 500 node.failed
 The node made a mistake.
 节点内部出错。
 Look up the number of the request in the node's log, and report it.
 请按请求编号查看节点日志并反馈。
+
+403 node.forbidden
+This user may not speak to the node.
+当前用户无权访问该节点。
+Run the command as the user who runs the node.
+请以运行节点的用户执行命令。
+
+500 node.keys
+The node's keys cannot be used.
+节点密钥不可用。
+Restore `keys` from a backup, or start a new organisation in another directory.
+请从备份恢复 `keys`，或在其他目录新建组织。
+
+500 node.port
+The node cannot listen on its port.
+节点无法监听端口。
+Choose an address of this machine and a port above 1023.
+请选择本机地址和大于 1023 的端口。
+
+409 node.port_taken
+The port is taken.
+端口已被占用。
+Choose another port, or 0 for any free one: --party-port, --rest-port
+请更换端口，或用 0 自动选择：--party-port、--rest-port
+
+409 node.running
+The node of this directory is running already.
+该目录的节点已在运行。
+Use the running node, or stop it first.
+请使用运行中的节点，或先将其停止。
+
+504 node.slow
+The node did not answer in time.
+节点响应超时。
+See the node's log.
+请查看节点日志。
+
+502 node.unexpected
+The node's answer is not understood.
+无法理解节点的应答。
+Bring the node and the command to one release.
+请统一节点与命令的版本。
+
+422 pair.address
+This is no address.
+地址无效。
+Write host:port.
+请写成 主机:端口。
+
+429 pair.busy
+Too many organisations are joining at once.
+同时配对的组织过多。
+Try again in a moment.
+请稍后重试。
+
+502 pair.unreadable
+What answers there is no node.
+该地址的应答方不是节点。
+Check the address with the inviter's administrator.
+请与邀请方管理员核对地址。
+
+502 pairing.answer
+The inviter's answer is not believed.
+邀请方的应答不可信。
+Ask for a new invitation; bring both nodes to one release.
+请索取新的邀请码，并统一双方版本。
+
+409 pairing.mismatch
+The fingerprints do not match.
+指纹不一致。
+Do not go on before both administrators read the same: somebody may sit between.
+在双方管理员读到相同指纹之前请勿继续：可能有人冒充。
+
+403 pairing.refused
+The invitation is not valid.
+邀请无效。
+Ask the inviter's administrator for a new one: each is good for one use within 24 hours.
+请向邀请方管理员索取新的邀请码：每个仅在 24 小时内可用一次。
+
+403 pairing.stranger
+Who answers at the inviter's address is not the inviter.
+该地址的应答方不是邀请方。
+Do not go on; check the address with the inviter's administrator.
+请勿继续；请与邀请方管理员核对地址。
+
+409 pairing.unconfirmed
+The fingerprint was not confirmed.
+指纹未确认。
+Compare it with the other administrator, then confirm.
+请与对方管理员核对后再确认。
+
+504 peer.away
+A party's node has been away for too long.
+某一参与方的节点离线过久。
+See that its node runs and can be reached, then run the job again.
+请确认其节点运行且可达，然后重新运行作业。
+
+503 peer.busy
+The other node is busy.
+对方节点繁忙。
+Try again in a moment.
+请稍后重试。
+
+502 peer.failed
+The other node made a mistake.
+对方节点内部出错。
+Ask its administrator to look at its log.
+请联系对方管理员查看日志。
+
+422 peer.is_self
+An organisation is no peer of itself.
+组织不能成为自身的对端。
+Give the invitation to another organisation.
+请将邀请码交给其他组织。
+
+502 peer.lost
+A party's side of the task has ended.
+某一参与方的任务已结束。
+See that party's own log.
+请查看该参与方自己的日志。
+
+403 peer.refused
+The other node does not take our messages.
+对方节点拒收消息。
+Ask its administrator: the job may have ended there, or this organisation be suspended.
+请联系对方管理员：作业可能已在对方结束，或本组织被暂停。
+
+502 peer.restarted
+A party's node was restarted.
+某一参与方的节点已重启。
+The task is tried again by itself.
+任务会自动重试。
+
+403 peer.root_differs
+The root certificate is not that organisation's.
+根证书与该组织不符。
+Pair again, and compare fingerprints.
+请重新配对并核对指纹。
+
+422 peer.root_unreadable
+The root certificate cannot be read.
+根证书无法读取。
+Pair again.
+请重新配对。
+
+504 peer.stalled
+A party neither answers nor makes progress.
+某一参与方既无响应也无进展。
+Ask its administrator what its node is doing, then run the job again.
+请联系对方管理员了解节点状况，然后重新运行作业。
+
+403 peer.suspended
+The other organisation is suspended.
+对方组织已被暂停。
+Resume it if it should take part: hanse member resume
+如需其参与，请恢复：hanse member resume
+
+403 peer.unknown
+The other side does not know this organisation.
+对方不认识本组织。
+Pair with it, or wait until its administrator has confirmed.
+请先配对，或等待对方管理员确认。
+
+502 peer.unreachable
+The other node cannot be reached.
+无法连接对方节点。
+See that it runs, that its address is right and that no firewall is between.
+请确认其正在运行、地址正确且无防火墙阻挡。
+
+502 peer.unreadable
+A message of the other node is not understood.
+无法理解对方节点的消息。
+Bring both nodes to one release.
+请统一双方版本。
+
+422 pipeline.invalid
+The pipeline is not valid.
+流程无效。
+Correct what the cause names.
+请按原因更正。
+
+422 pipeline.unreadable
+The file is no pipeline.
+该文件不是流程。
+Write it as JSON with name, project, parties and tasks.
+请写成包含 name、project、parties、tasks 的 JSON。
+
+503 planner.away
+The planner is not there.
+规划进程不在线。
+It starts again by itself; try again in a moment.
+它会自动重启；请稍后重试。
+
+500 planner.failed
+The planner made a mistake.
+规划进程出错。
+See log/planner.log in the node's directory, and report it.
+请查看节点目录中的 log/planner.log 并反馈。
+
+500 planner.question
+The planner does not know the question.
+规划进程无法理解该问题。
+Restart the node: its parts are of two releases.
+请重启节点：其各部分版本不一致。
+
+409 project.ambiguous
+Several projects go by this name.
+多个项目同名。
+Name the project by its id.
+请使用项目编号。
+
+403 project.foreign
+The project belongs to others.
+该项目属于其他组织。
+Ask its owner.
+请联系项目所有者。
+
+409 project.name_taken
+A project of this name exists.
+已有同名项目。
+Choose another name.
+请换一个名称。
+
+403 project.not_member
+The organisation is not in the project, or has not accepted it.
+该组织不在项目中或尚未接受。
+Its administrator accepts it: hanse project accept
+请由其管理员接受：hanse project accept
+
+404 project.unknown
+There is no such project.
+没有该项目。
+`hanse project list` shows the projects.
+可用 `hanse project list` 查看项目。
+
+502 protocol.broken
+A party broke the protocol.
+某一参与方违反协议。
+Ask which release it runs, then run again.
+请确认其版本后重新运行。
+
+421 request.host
+The request is for another host.
+请求的主机名不正确。
+Address the node as 127.0.0.1 or localhost.
+请以 127.0.0.1 或 localhost 访问节点。
+
+422 request.invalid
+The request is not valid.
+请求无效。
+Correct the field that the cause names.
+请更正原因中指出的字段。
+
+405 request.method
+The path does not know this method.
+该路径不支持此方法。
+See the API's description.
+请参阅接口说明。
+
+404 request.no_such_path
+There is no such path.
+路径不存在。
+See the API's description.
+请参阅接口说明。
+
+401 request.token
+The token is missing or wrong.
+令牌缺失或错误。
+Send the content of the node's file `token`: Authorization: Bearer …
+请发送节点 `token` 文件的内容：Authorization: Bearer …
+
+413 request.too_large
+The request is too large.
+请求过大。
+Send less at once.
+请减小请求内容。
+
+409 rows.misaligned
+The parties' rows are not the same.
+各方的行不一致。
+Align the tables with psi first.
+请先用 psi 对齐各表。
+
+413 rows.too_many
+There are more rows than the component can take.
+行数超出组件上限。
+Use fewer rows.
+请减少行数。
+
+424 sample.absent
+The sample data needs a package that is not installed.
+示例数据所需的软件包未安装。
+Install the extra `ml`, or choose another case.
+请安装附加组件 `ml`，或选择其他示例。
+
+422 settings.invalid
+A setting is not valid.
+设置无效。
+Correct the setting that the cause names.
+请更正原因中指出的设置。
+
+500 simulation.deadlock
+Nobody can go on: each waits for another.
+所有参与方互相等待，无法继续。
+Send what the peer awaits, in its order.
+请按对方等待的顺序发送。
+
+500 simulation.unread
+A message was sent and never read.
+有消息发送后未被读取。
+Receive it, or do not send it.
+请接收该消息，或不要发送。
+
+422 time.unreadable
+This is no time.
+时间无效。
+Write 2026-12-31, or 2026-12-31T18:00:00Z with an offset.
+请写成 2026-12-31，或带时区的 2026-12-31T18:00:00Z。
+
+422 valid.absent
+Validation rows are needed.
+缺少验证数据。
+Connect them to the input, or switch early stopping off.
+请连接验证数据，或关闭提前停止。
+
+409 version.mismatch
+The parties run different versions.
+各参与方版本不一致。
+Bring all nodes to one release, then run the job again.
+请统一各节点版本后重新运行作业。
 """)
