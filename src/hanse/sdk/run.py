@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from hanse.core.faults import fault
 from hanse.core.roles import PartyId, role_of
@@ -26,7 +27,7 @@ def run(
     wrap: Wrap | None = None,
     attempts: Mapping[PartyId, MemoryAttempt] | None = None,
     threads: int = 1,
-) -> dict[str, dict[str, Value]]:
+) -> dict[str, dict[str, Any]]:
     """Return the outputs `{party: {port: value}}` of one task.
 
     `inputs` is `{party: {port: value}}` and names the parties: `guest`, `host-1`, `host-2` …, in the job's order.

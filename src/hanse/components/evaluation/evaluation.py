@@ -1,0 +1,114 @@
+"""Evaluation: how good the scores are, in figures and curves.
+
+Protocol  none: nothing is sent.
+Secure    trivially: no other party takes part.
+Learns    guest: nothing that its own labels and scores do not say.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from hanse.core.faults import fault
+from hanse.core.roles import Role
+from hanse.core.schema import Schema
+from hanse.kernel import metrics
+from hanse.sdk import Component, Params, Party, Report, Table
+
+SCORE = "score"
+Reals = NDArray[np.float64]
+
+
+class Settings(Params, frozen=True):
+    """What the scores are."""
+
+    objective: Annotated[
+        Literal["auto", "binary", "regression"],
+        msgspec.Meta(
+            title="Objective",
+            description="binary: scores are probabilities of label 1; regression: estimates of the label; "
+            "auto: binary when all labels are 0 or 1.",
+        ),
+    ] = "auto"
+
+
+async def guest(me: Party, scores: Table, settings: Settings) -> Report:
+    """Compare scores with labels."""
+    labels, values = scores.label(), scores.numbers([SCORE])[0]
+    _check_rows(labels, values)
+    is_binary = bool(np.isin(labels, (0, 1)).all()) if settings.objective == "auto" else settings.objective == "binary"
+    figures = judge_classes(labels, values) if is_binary else judge_numbers(labels, values)
+    for name, value in figures.items():
+        if isinstance(value, float):
+            me.metric(name, value)
+    return Report("evaluation", {"objective": "binary" if is_binary else "regression", "rows": len(labels), **figures})
+
+
+def judge_classes(labels: Reals, scores: Reals) -> dict[str, Any]:
+    """Return auc, ks, log_loss, rmse and curves of labels 0 and 1 and probabilities.
+
+    Raises HanseError("evaluation.label" | "evaluation.one_class" | "evaluation.score").
+    """
+    if not np.isin(labels, (0, 1)).all():
+        raise fault("evaluation.label", "the labels are not all 0 or 1", "set the objective to regression")
+    if scores.min() < 0 or scores.max() > 1:
+        raise fault("evaluation.score", "the scores are not all between 0 and 1", "set the objective to regression")
+    if labels.min() == labels.max():
+        cause = f"all {len(labels)} labels are {labels[0]:g}: with one class nothing can be told apart"
+        raise fault("evaluation.one_class", cause, "judge rows of both classes")
+    found = metrics.thresholds(labels, scores)
+    curves = {
+        "roc": metrics.roc_curve(found),
+        "ks": metrics.ks_curve(found),
+        "precision_recall": metrics.precision_recall_curve(found),
+        "gain": metrics.gain_curve(found),
+        "lift": metrics.lift_curve(found),
+        "calibration": metrics.calibration_curve(labels, scores),
+    }
+    return {
+        "positives": found.total_positives,
+        "auc": metrics.auc_of(found),
+        "ks": metrics.ks_of(found),
+        "log_loss": metrics.log_loss(labels, scores),
+        "rmse": metrics.rmse(labels, scores),
+        "curves": {name: {"x": curve.x, "y": curve.y} for name, curve in curves.items()},
+    }
+
+
+def judge_numbers(labels: Reals, scores: Reals) -> dict[str, Any]:
+    """Return rmse, mean_absolute_error and r_squared of estimates (r_squared is null when all labels are equal)."""
+    return {
+        "rmse": metrics.rmse(labels, scores),
+        "mean_absolute_error": metrics.mean_absolute_error(labels, scores),
+        "r_squared": metrics.r_squared(labels, scores),
+    }
+
+
+def check(_role: Role, _settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+    """Say when the table has no label or no score."""
+    if "scores" not in schemas:
+        return []
+    schema = schemas["scores"]
+    lacks = {"a label": schema.label is None, f"a column {SCORE!r}": SCORE not in schema.names}
+    return [f"the table has no {what.removeprefix('a ')}" for what, absent in lacks.items() if absent]
+
+
+def _check_rows(labels: Reals, scores: Reals) -> None:
+    if len(labels) == 0:
+        raise fault("evaluation.empty", "there are no rows to judge", "score some rows")
+    if missing := int(np.isnan(labels).sum() + np.isnan(scores).sum()):
+        raise fault("evaluation.missing", f"{missing} labels or scores are missing", "judge rows that have both")
+
+
+component = Component(
+    name="evaluation",
+    version="1.0.0",
+    params=Settings,
+    roles={"guest": guest},
+    inputs={"scores": Table},
+    outputs={"report": Report},
+    example=Settings(),
+    check=check,
+)
