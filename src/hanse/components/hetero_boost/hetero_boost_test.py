@@ -81,7 +81,8 @@ def two(inputs: Inputs) -> Inputs:
 def scores(outputs: Outputs) -> NDArray[np.float64]:
     found = outputs["guest"]["scores"]
     assert isinstance(found, Table)
-    return found.numbers(["score"])[0]
+    column: NDArray[np.float64] = found.numbers(["score"])[0]
+    return column
 
 
 def figures(outputs: Outputs) -> dict[str, object]:
@@ -108,9 +109,7 @@ def test_federated_trees_are_those_of_all_columns_in_one_place(objective: str) -
     settings = {**SETTINGS.values(), "objective": objective, "trees": 4}
     federated = run(component, Settings(**settings), parties(columns, label=label), disclosure=OPEN)
     pooled = table(columns, "g1", "g2", "a1", "a2", "a3", "b1", label=label)
-    together = run(
-        local_boost.component, local_boost.Settings(**settings), {"guest": {"train": pooled, "valid": None}}
-    )
+    together = run(local_boost.component, local_boost.Settings(**settings), {"guest": {"train": pooled, "valid": None}})
     np.testing.assert_allclose(scores(federated), scores(together), rtol=0, atol=1e-9)
 
 
@@ -143,9 +142,11 @@ def test_early_stopping_keeps_the_best_trees_at_every_party() -> None:
     curves = said["curves"]
     assert isinstance(curves, dict)
     curve = curves["valid_auc"]
-    assert said["trees"] == int(np.argmax(curve)) + 1 and said["trees_grown"] == said["trees"] + 2 == len(curve)
+    assert said["trees"] == int(np.argmax(curve)) + 1
+    assert said["trees_grown"] == said["trees"] + 2 == len(curve)
     model, kept = trained["guest"]["model"], trained["host-1"]["model"]
-    assert isinstance(model, Model) and isinstance(kept, Model)
+    assert isinstance(model, Model)
+    assert isinstance(kept, Model)
     assert len(kept.arrays["edge"]) == np.count_nonzero(model.arrays["party"] == 1)
     np.testing.assert_allclose(scores(predict(trained, inputs, settings=settings)), scores(trained), rtol=0, atol=1e-12)
     valid = {party: {"train": ports["valid"], "valid": None} for party, ports in inputs.items()}
@@ -163,7 +164,8 @@ def test_the_report_says_what_the_hosts_were_exposed_to() -> None:
     hosts = said["hosts"]
     assert isinstance(hosts, list)
     for line in hosts:
-        assert line["limit"] == 0.5 and 0 < line["rho"] <= 0.5
+        assert line["limit"] == 0.5
+        assert 0 < line["rho"] <= 0.5
         planned = 3 + (3 + 2) * SETTINGS.queries_per_tree
         assert line["rho"] == pytest.approx(planned / (line["smallest_row"] * np.log(900 / line["smallest_row"])))
     names = {(line["party"], line["feature"].partition("#")[0]) for line in said["importance"]}  # type: ignore[attr-defined]
@@ -173,8 +175,10 @@ def test_the_report_says_what_the_hosts_were_exposed_to() -> None:
 def test_bins_are_merged_until_the_limit_holds_and_no_further() -> None:
     fine = figures(run(component, SETTINGS, two(parties()), disclosure=OPEN))["hosts"]
     coarse = figures(run(component, SETTINGS, two(parties()), disclosure=Disclosure(limit=0.065)))["hosts"]
-    assert isinstance(fine, list) and isinstance(coarse, list)
-    assert coarse[0]["smallest_row"] > fine[0]["smallest_row"] and coarse[0]["rho"] <= 0.065
+    assert isinstance(fine, list)
+    assert isinstance(coarse, list)
+    assert coarse[0]["smallest_row"] > fine[0]["smallest_row"]
+    assert coarse[0]["rho"] <= 0.065
     assert coarse[0]["rows"] >= 2
 
 
@@ -182,7 +186,9 @@ def test_a_job_beyond_the_limit_is_refused_with_figure_and_remedy() -> None:
     with pytest.raises(HanseError) as refusal:
         run(component, SETTINGS, two(parties()), disclosure=Disclosure(used=100, limit=0.1))
     assert refusal.value.fault.code == "disclosure.limit"
-    assert "rho" in refusal.value.fault.cause and "0.1" in refusal.value.fault.cause and refusal.value.fault.remedy
+    assert "rho" in refusal.value.fault.cause
+    assert "0.1" in refusal.value.fault.cause
+    assert refusal.value.fault.remedy
 
 
 def test_constant_columns_are_left_out_and_named() -> None:
@@ -191,7 +197,8 @@ def test_constant_columns_are_left_out_and_named() -> None:
     attempts = {PartyId(party): MemoryAttempt() for party in ("guest", "host-1")}
     outputs = run(component, SETTINGS, two(parties(columns)), disclosure=OPEN, attempts=attempts)
     hosts = figures(outputs)["hosts"]
-    assert isinstance(hosts, list) and hosts[0]["features"] == 2
+    assert isinstance(hosts, list)
+    assert hosts[0]["features"] == 2
     notes = [event.text for event in attempts[PartyId("host-1")].events if isinstance(event, Note)]
     assert any("a2" in text for text in notes)
 
@@ -228,7 +235,9 @@ def test_data_that_cannot_be_used_is_named(
 ) -> None:
     with pytest.raises(HanseError) as error:
         run(component, SETTINGS, misfit(change), disclosure=OPEN)
-    assert error.value.fault.code == code and word in error.value.fault.cause and error.value.fault.remedy
+    assert error.value.fault.code == code
+    assert word in error.value.fault.cause
+    assert error.value.fault.remedy
 
 
 def test_tables_that_are_not_aligned_are_refused() -> None:
@@ -266,7 +275,8 @@ def test_killed_after_any_checkpoint_it_resumes_to_the_same_model(nth: int, fitt
     if nth > 2:  # both parties hold a checkpoint: even the random order of the host's features is the same
         for party in ("guest", "host-1"):
             before, after = fitted[party]["model"], resumed[party]["model"]
-            assert isinstance(before, Model) and isinstance(after, Model)
+            assert isinstance(before, Model)
+            assert isinstance(after, Model)
             for name, array in before.arrays.items():
                 np.testing.assert_array_equal(after.arrays[name], array)
 
@@ -393,7 +403,11 @@ def test_rows_that_are_not_the_guests_are_not_scored(fitted: Outputs) -> None:
 
 def test_answers_that_are_no_sums_end_in_the_same_words_whichever_they_are() -> None:
     words = set()
-    for spoiled in (lambda m: {"sums": noise(m.sums)}, lambda m: {"sums": b"\xff" * len(m.sums)}):
+    spoils: list[Callable[..., dict[str, object]]] = [
+        lambda m: {"sums": noise(m.sums)},
+        lambda m: {"sums": b"\xff" * len(m.sums)},
+    ]
+    for spoiled in spoils:
         with pytest.raises(ProtocolError) as error:
             run(component, SETTINGS, two(parties()), disclosure=OPEN, wrap=liar("host-1", Answer, lie(spoiled)))
         words.add(str(error.value))
