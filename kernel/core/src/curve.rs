@@ -255,8 +255,8 @@ pub fn ladder(u: Element, scalar: &Scalar) -> (Element, Element) {
         let current = scalar[bit / 8] >> (bit % 8) & 1;
         let swap = Choice::from(swapped ^ current);
         swapped = current;
-        Element::conditional_swap(&mut x2, &mut x3, swap);
-        Element::conditional_swap(&mut z2, &mut z3, swap);
+        Element::swap_if(&mut x2, &mut x3, swap);
+        Element::swap_if(&mut z2, &mut z3, swap);
         let (sum, difference) = (x2 + z2, x2 - z2);
         let (sum_squared, difference_squared) = (sum.squared(), difference.squared());
         let gap = sum_squared - difference_squared;
@@ -268,8 +268,8 @@ pub fn ladder(u: Element, scalar: &Scalar) -> (Element, Element) {
         z2 = gap * (sum_squared + gap.times_small(A24));
     }
     let swap = Choice::from(swapped);
-    Element::conditional_swap(&mut x2, &mut x3, swap);
-    Element::conditional_swap(&mut z2, &mut z3, swap);
+    Element::swap_if(&mut x2, &mut x3, swap);
+    Element::swap_if(&mut z2, &mut z3, swap);
     swapped.zeroize();
     x3.zeroize();
     z3.zeroize();

@@ -89,31 +89,47 @@ impl Element {
         ])
     }
 
+    /// Carries once around; limbs are below 2^51 + 2^13 afterwards.
     #[inline(always)]
-    fn from_products(mut sums: [u128; 5]) -> Self {
-        let mut limbs = [0u64; 5];
-        for index in 0..4 {
-            sums[index + 1] += sums[index] >> 51;
-            limbs[index] = sums[index] as u64 & MASK;
+    fn from_products(sums: [u128; 5]) -> Self {
+        let [c0, mut c1, mut c2, mut c3, mut c4] = sums;
+        c1 += u128::from((c0 >> 51) as u64);
+        c2 += u128::from((c1 >> 51) as u64);
+        c3 += u128::from((c2 >> 51) as u64);
+        c4 += u128::from((c3 >> 51) as u64);
+        let low = (c0 as u64 & MASK) + 19 * (c4 >> 51) as u64;
+        Self([
+            low & MASK,
+            (c1 as u64 & MASK) + (low >> 51),
+            c2 as u64 & MASK,
+            c3 as u64 & MASK,
+            c4 as u64 & MASK,
+        ])
+    }
+
+    /// Swaps two elements when `bit` is 1; takes the same steps when it is 0.
+    #[inline(always)]
+    pub fn swap_if(left: &mut Self, right: &mut Self, bit: Choice) {
+        let mask = u64::from(bit.unwrap_u8()).wrapping_neg();
+        for (a, b) in left.0.iter_mut().zip(&mut right.0) {
+            let difference = mask & (*a ^ *b);
+            *a ^= difference;
+            *b ^= difference;
         }
-        limbs[4] = sums[4] as u64 & MASK;
-        limbs[0] += 19 * (sums[4] >> 51) as u64;
-        limbs[1] += limbs[0] >> 51;
-        limbs[0] &= MASK;
-        Self(limbs)
     }
 
     #[inline(always)]
     pub fn squared(self) -> Self {
         let a = self.0;
         let product = |x: u64, y: u64| u128::from(x) * u128::from(y);
+        let (a0_2, a1_2, a2_2) = (2 * a[0], 2 * a[1], 2 * a[2]);
         let (a3_19, a4_19) = (19 * a[3], 19 * a[4]);
         Self::from_products([
-            product(a[0], a[0]) + 2 * (product(a[1], a4_19) + product(a[2], a3_19)),
-            product(a[3], a3_19) + 2 * (product(a[0], a[1]) + product(a[2], a4_19)),
-            product(a[1], a[1]) + 2 * (product(a[0], a[2]) + product(a[4], a3_19)),
-            product(a[4], a4_19) + 2 * (product(a[0], a[3]) + product(a[1], a[2])),
-            product(a[2], a[2]) + 2 * (product(a[0], a[4]) + product(a[1], a[3])),
+            product(a[0], a[0]) + product(a1_2, a4_19) + product(a2_2, a3_19),
+            product(a0_2, a[1]) + product(a2_2, a4_19) + product(a[3], a3_19),
+            product(a0_2, a[2]) + product(a[1], a[1]) + product(2 * a[3], a4_19),
+            product(a0_2, a[3]) + product(a1_2, a[2]) + product(a[4], a4_19),
+            product(a0_2, a[4]) + product(a1_2, a[3]) + product(a[2], a[2]),
         ])
     }
 
