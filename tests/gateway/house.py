@@ -104,7 +104,7 @@ class Side:
         return any(text in reason for _, reason in self.lines)
 
 
-@dataclass
+@dataclass(eq=False)
 class House:
     """One organisation with a running gateway."""
 
