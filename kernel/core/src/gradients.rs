@@ -14,8 +14,8 @@ const LEAST_HESSIAN: f64 = 1e-16;
 
 const LN2: f64 = std::f64::consts::LN_2;
 /// ln 2 in two parts, the first with 21 zero bits at its end, so that k·LN2_HIGH is exact (Cody and Waite 1980).
-const LN2_HIGH: f64 = 0.693_147_180_369_123_816_490;
-const LN2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
+const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// 1/k! for k = 13 down to 2.
 const EXP_TERMS: [f64; 12] = [
