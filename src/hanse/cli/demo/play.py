@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -183,29 +184,31 @@ async def _on_stage(
 
 
 async def _pair(actors: tuple[Actor, ...], story: Story) -> None:
-    guest, *hosts = actors
+    """Pair everybody with everybody: no organisation takes part in a job with one that it has not confirmed itself."""
+    pairs = list(itertools.combinations(actors, 2))
     with story.step("pair", "Invited, compared, confirmed: both sides see one fingerprint"):
-        prints = [await _introduce(guest, host) for host in hosts]
-    story.facts((f"{guest.name} ⇄ {host.name}", seen) for host, seen in zip(hosts, prints, strict=True))
+        prints = [await _introduce(inviter, joiner) for inviter, joiner in pairs]
+    story.facts((f"{one.name} ⇄ {other.name}", seen) for (one, other), seen in zip(pairs, prints, strict=True))
 
 
-async def _introduce(guest: Actor, host: Actor) -> str:
+async def _introduce(inviter: Actor, joiner: Actor) -> str:
     """Pair two nodes as two administrators would, and return the fingerprint that both saw."""
-    invitation = await guest.client.invite()
-    found = await host.client.inspect(invitation.code)
-    _demand_same(invitation.fingerprint, found.fingerprint, host.name)
-    await host.client.join(invitation.code, found.pair_fingerprint)
-    joined = next(one for one in await guest.client.members() if one.organisation == host.name)
-    _demand_same(joined.pair_fingerprint, found.pair_fingerprint, host.name)
-    await guest.client.confirm_member(joined.organisation_id, joined.pair_fingerprint)
-    for actor, partner in ((guest, host), (host, guest)):
+    invitation = await inviter.client.invite()
+    found = await joiner.client.inspect(invitation.code)
+    _demand_same(invitation.fingerprint, found.fingerprint, joiner)
+    await joiner.client.join(invitation.code, found.pair_fingerprint)
+    joined = next(one for one in await inviter.client.members() if one.organisation == joiner.name)
+    _demand_same(joined.pair_fingerprint, found.pair_fingerprint, joiner)
+    await inviter.client.confirm_member(joined.organisation_id, joined.pair_fingerprint)
+    for actor, partner in ((inviter, joiner), (joiner, inviter)):
         await _until_active(actor, partner.name)
     return found.pair_fingerprint
 
 
-def _demand_same(said: str, seen: str, host: str) -> None:
+def _demand_same(said: str, seen: str, joiner: Actor) -> None:
     if said != seen:
-        raise fault("pairing.mismatch", f"the guest says {said}, {host} sees {seen}", step="compare fingerprints")
+        cause = f"the inviter says {said}, {joiner.name} sees {seen}"
+        raise fault("pairing.mismatch", cause, step="compare fingerprints")
 
 
 async def _until_active(actor: Actor, partner: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -28,12 +29,18 @@ class NodeProcess:
         self.organisation = organisation
         self.directory = directory
         self.log = directory / "node-up.log"
-        directory.mkdir(parents=True)
+        temporary = directory / "tmp"
+        temporary.mkdir(parents=True)
         command = [sys.executable, "-m", "hanse.cli", "node", "up", "--directory", str(directory)]
         command += ["--name", organisation, "--party-host", "127.0.0.1", "--party-port", "0", "--rest-port", "0"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own command, no shell)
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "TMPDIR": str(temporary)},  # what a killed process leaves goes with the node
             )
         self._family = psutil.Process(self._process.pid)
 
@@ -88,7 +95,7 @@ def stop(nodes: Iterable[NodeProcess]) -> None:
 
 
 class MemoryMeter:
-    """The most memory that this process and its children held together: resident bytes, shared pages counted each time."""
+    """The most memory that this process and its children held together: resident bytes, shared pages each time."""
 
     def __init__(self) -> None:
         self.peak_bytes = 0
