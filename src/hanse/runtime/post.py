@@ -133,6 +133,8 @@ class Post:
         state = self._peers[peer]
         async with state.locks[stream]:
             await self._wait(peer, lambda: state.outstanding_bytes < UNREAD_BYTES or state.has_left, "reads no more")
+            if state.end is not None:
+                raise state.end
             if state.has_left:
                 return  # it ended well and needs nothing more
             state.outstanding_bytes += len(payload)

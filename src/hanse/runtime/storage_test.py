@@ -1,0 +1,35 @@
+from pathlib import Path
+
+from hanse.runtime.storage import Checkpoints
+
+
+def test_the_last_two_checkpoints_stay(tmp_path: Path) -> None:
+    held = Checkpoints(tmp_path / "c", attempt=1)
+    for number in range(1, 6):
+        held.save(number, b"state %d" % number)
+    assert held.marks() == [(4, 1), (5, 1)]
+    assert held.read((5, 1)) == b"state 5"
+
+
+def test_a_restart_forgets_what_comes_after_its_start(tmp_path: Path) -> None:
+    first = Checkpoints(tmp_path, attempt=1)
+    first.save(3, b"3")
+    first.save(4, b"4, which the others never reached")
+    second = Checkpoints(tmp_path, attempt=2)
+    second.start_from((3, 1))
+    assert second.marks() == [(3, 1)]
+    second.save(4, b"4 anew")
+    assert second.marks() == [(3, 1), (4, 2)]
+    second.start_from(None)
+    assert second.marks() == []
+
+
+def test_a_damaged_checkpoint_is_not_held(tmp_path: Path) -> None:
+    held = Checkpoints(tmp_path, attempt=1)
+    held.save(1, b"whole")
+    held.save(2, b"damaged")
+    path = max(tmp_path.iterdir())
+    path.write_bytes(path.read_bytes()[:-1])
+    (tmp_path / "00000003.1.checkpoint").write_bytes(b"")
+    (tmp_path / "something else").write_bytes(b"")
+    assert held.marks() == [(1, 1)]
