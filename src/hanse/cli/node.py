@@ -10,8 +10,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,17 +59,6 @@ def serve(directory: Path, given: Mapping[str, Any]) -> None:
         _new_loop_runner().run(run_node(settings))
 
 
-async def run_node(settings: NodeSettings) -> None:
-    """Start all parts, serve until a signal comes or a part fails, and stop all parts."""
-    stopped = asyncio.Event()
-    async with AsyncExitStack() as stack:
-        stack.enter_context(_signals(stopped))
-        parts = await _start(settings, stack)
-        log.info("node.up", organisation=parts.identity.name, rest=parts.rest, party=parts.party)
-        await _watch(stopped, parts.tasks)
-        log.info("node.stopping")
-
-
 class Running(NamedTuple):
     """A node that serves."""
 
@@ -77,6 +66,23 @@ class Running(NamedTuple):
     rest: str
     party: str
     tasks: frozenset[asyncio.Task[None]]
+
+
+async def run_node(settings: NodeSettings) -> None:
+    """Serve until a signal comes or a part fails."""
+    stopped = asyncio.Event()
+    with _signals(stopped):
+        async with opened(settings) as node:
+            log.info("node.up", organisation=node.identity.name, rest=node.rest, party=node.party)
+            await _watch(stopped, node.tasks)
+            log.info("node.stopping")
+
+
+@asynccontextmanager
+async def opened(settings: NodeSettings) -> AsyncIterator[Running]:
+    """Start all parts of a node whose directory is claimed; stop them in the reverse order."""
+    async with AsyncExitStack() as stack:
+        yield await _start(settings, stack)
 
 
 async def _start(settings: NodeSettings, stack: AsyncExitStack) -> Running:
