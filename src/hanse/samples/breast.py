@@ -5,20 +5,15 @@ the diagnosis and the ten standard errors, one laboratory the ten means, another
 public and small, so both laboratories consent to a higher disclosure figure than the platform's default.
 """
 
-from types import ModuleType
+import importlib
+import importlib.util
 
 import numpy as np
 
 from hanse.core.faults import fault
 from hanse.samples.population import Column, Holding, Population, Values
 
-try:
-    from sklearn import datasets  # type: ignore[import-not-found,import-untyped,unused-ignore]
-except ModuleNotFoundError:
-    datasets = None
-
-sklearn_datasets: ModuleType | None = datasets
-
+LIBRARY = "sklearn"
 SEED = 7
 ID = "tumour"
 LABEL = "malignant"
@@ -37,7 +32,7 @@ def load(rows: int | None = None, seed: int = SEED) -> Population:
 
     Raises HanseError when scikit-learn is not installed, ValueError below `FEWEST_ROWS`.
     """
-    if sklearn_datasets is None:
+    if importlib.util.find_spec(LIBRARY) is None:
         raise fault(
             "sample.absent",
             "the case breast is scikit-learn's data set, and scikit-learn is not installed",
@@ -46,7 +41,8 @@ def load(rows: int | None = None, seed: int = SEED) -> Population:
         )
     if rows is not None and rows < FEWEST_ROWS:
         raise ValueError(f"{rows} tumours are too few to learn from: at least {FEWEST_ROWS}")
-    bunch = sklearn_datasets.load_breast_cancer()
+    # Imported here: it is an extra, and takes seconds that no other case should wait for.
+    bunch = importlib.import_module(f"{LIBRARY}.datasets").load_breast_cancer()
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(bunch.target))[:rows]
     ids = np.strings.mod("BC-%04d", chosen)

@@ -6,7 +6,7 @@ from hanse.samples import breast
 
 
 def test_its_absence_is_told_with_the_command_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breast, "sklearn_datasets", None)
+    monkeypatch.setattr(breast, "LIBRARY", "no_such_library")
     with pytest.raises(HanseError) as refused:
         breast.load()
     assert "hanse[ml]" in refused.value.fault.remedy
