@@ -213,16 +213,10 @@ class Checker:
                 f"grant it, or choose one of: {known}",
             )
             return
-        wanted = values.get("columns") or list(schema.names)
-        if absent := [name for name in wanted if name not in schema.names]:
-            self._say(
-                step.name,
-                f"the dataset {values['dataset']!r} has no granted column {', '.join(absent)}",
-                "grant these columns, or leave them out",
-            )
+        self.schemas[step.name, SOURCE] = schema
         for port, kind in step.gives(self.question.party).items():
             if kind == "table":
-                self.schemas[step.name, port] = schema.only(wanted)
+                self.schemas[step.name, port] = schema.only(values.get("columns") or schema.names)
 
     def _check_schemas(self, step: Step) -> None:
         """Let the component look at the schemas that are known; a task from one table to tables gives its schema on."""
@@ -234,6 +228,8 @@ class Checker:
             name, _, output = step.spec.inputs.get(port, "").partition(".")
             if (name, output) in self.schemas:
                 schemas[port] = self.schemas[name, output]
+        if (step.name, SOURCE) in self.schemas:
+            schemas[SOURCE] = self.schemas[step.name, SOURCE]
         if step.component.check is not None and party in step.settings:
             for message in step.component.check(role_of(party), step.settings[party], schemas):
                 self._say(step.name, f"{party}: {message}")
