@@ -4,9 +4,9 @@
 
 Case `boost/50k`: 50,000 rows, guest 20 columns and the label, host 20 columns; 3 trees of depth 5, 10 bins, rate 0.3,
 the default disclosure limit. `seconds` is the whole fit with set-up, both parties in one process and one after the
-other (`sdk.run`): what two machines compute together, without the network. `bytes` is what both send. `equal` says that
-the AUC on new rows is at most 0.005 below that of the same trees grown on all columns in one place, and that scoring the
-training rows gives the training scores to 1e-6.
+other (`sdk.run`): what two machines compute together, without the network. `bytes` is what both send. `equal` says
+that the AUC on new rows is at most 0.005 below that of the same trees grown on all columns in one place, and that
+scoring the training rows gives the training scores to 1e-6.
 
 `bound_seconds` is the least time in which one core can do the arithmetic that the protocol asks for:
     queries · rows · columns · limbs · 0.3 ns      sums of ciphertext words, one addition each, at memory speed
@@ -77,7 +77,7 @@ class Rows:
 
 
 def population(rows: int, columns: int, seed: int = 7) -> tuple[Rows, Rows]:
-    """Return training and new rows (a fifth) whose label needs columns of both sides: the task of all our peers' runs."""
+    """Return training rows and a fifth as many new ones; the label needs columns of both sides."""
     draw = np.random.default_rng(seed)
     total = int(rows * 1.2)
     numbers = draw.standard_normal((total, 2 * columns)).astype(np.float32)

@@ -11,14 +11,16 @@ Secure    against semi-honest parties, any of which may collude (then they share
           query; a host that deviates can choose its rows and learns which of them wins.
 Learns    guest: for every query and every bin of a host's feature but its largest (which follows by subtraction), the
                  exact sum of the rounded gradients over the samples of that bin and node. Bins carry stable numbers,
-                 grouped by feature and in order, so that sums of one bin can be linked over nodes and trees; from them
-                 follow the number of features and bins of each host and about how many samples each bin has.
-          guest: for every split on a host's feature, which samples of the node go left. Many sums can determine the
-                 members of a small bin; the host enforces the limit that the report shows.
+                 grouped by feature and in order, so that sums of one bin can be linked over nodes and trees. It is told
+                 the number of features and bins of each host and the size of the smallest and largest bin, and can
+                 tell about how many samples each bin has. Many sums can determine the members of a small bin: the host
+                 keeps them below the limit that the report shows.
+          guest: for every split on a host's feature, which training and validation samples of the node go left.
           guest: when scoring, for every row the side on which it lies of each split that the model has at a host.
           host: the aligned samples and their order, the number of trees, levels and queries, which of its bins were
                 chosen as splits, and which samples were in the nodes that it split. No label, gradient or score, and
                 no membership of other nodes.
+          host: when scoring, which rows are scored.
 """
 
 from hanse.components.hetero_boost import guest, host

@@ -419,3 +419,23 @@ def test_bits_are_packed_first_row_lowest() -> None:
     packed = pack(mask)
     assert packed.tolist() == [[9, 1], [0, 0]]
     np.testing.assert_array_equal(unpack(packed.reshape(-1), 2, 9), mask)
+
+
+@pytest.mark.deep
+def test_a_large_table_with_gradients_of_few_bits_loses_next_to_nothing() -> None:
+    columns = population(150_000)
+    settings = Settings(trees=6, depth=4, max_bins=16)
+    inputs, new = parties(columns, slice(0, 140_000)), parties(columns, slice(140_000, None))
+    trained = run(component, settings, inputs)
+    assert figures(trained)["parameter_set"] == "S100"
+    own = local_boost.Settings(trees=6, depth=4, max_bins=16)
+    names = ("g1", "g2", "a1", "a2", "a3", "b1")
+    pooled = {part: table(columns, *names, rows=rows, label="y") for part, rows in ROWS_OF.items()}
+    together = run(local_boost.component, own, {"guest": {"train": pooled["train"], "valid": None}})["guest"]
+    given: Inputs = {"guest": {"model": together["model"], "table": pooled["new"]}}
+    labels = columns["y"][140_000:]
+    by_all = auc(labels, scores(run(local_boost.component, own, given, apply=True)))
+    assert auc(labels, scores(predict(trained, new, settings=settings))) > by_all - 0.002
+
+
+ROWS_OF = {"train": slice(0, 140_000), "new": slice(140_000, None)}
