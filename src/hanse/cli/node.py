@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from hanse.cli.premises import address_written, claimed, explain
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
+from hanse.control.jobs.attempts import RUNTIME
 from hanse.control.jobs.desk import JobDesk
 from hanse.control.jobs.partners import Correspondence
 from hanse.control.migrations import upgrade
@@ -68,24 +69,24 @@ class Running(NamedTuple):
     tasks: frozenset[asyncio.Task[None]]
 
 
-async def run_node(settings: NodeSettings) -> None:
-    """Serve until a signal comes or a part fails."""
+async def run_node(settings: NodeSettings, command: Sequence[str] = RUNTIME) -> None:
+    """Serve until a signal comes or a part fails. `command` is what runs attempts; tests break it on purpose."""
     stopped = asyncio.Event()
     with _signals(stopped):
-        async with opened(settings) as node:
+        async with opened(settings, command) as node:
             log.info("node.up", organisation=node.identity.name, rest=node.rest, party=node.party)
             await _watch(stopped, node.tasks)
             log.info("node.stopping")
 
 
 @asynccontextmanager
-async def opened(settings: NodeSettings) -> AsyncIterator[Running]:
+async def opened(settings: NodeSettings, command: Sequence[str] = RUNTIME) -> AsyncIterator[Running]:
     """Start all parts of a node whose directory is claimed; stop them in the reverse order."""
     async with AsyncExitStack() as stack:
-        yield await _start(settings, stack)
+        yield await _start(settings, command, stack)
 
 
-async def _start(settings: NodeSettings, stack: AsyncExitStack) -> Running:
+async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExitStack) -> Running:
     database, identity, token = await asyncio.to_thread(_open, settings)
     stack.callback(database.close)
     rest_socket = _listen(settings.rest_host, settings.rest_port)
@@ -106,6 +107,7 @@ async def _start(settings: NodeSettings, stack: AsyncExitStack) -> Running:
         settings.directory,
         limits=_limits(settings, settings.attempts),
         parallel=settings.attempts,
+        command=command,
         posted=courier.wake,
     )
     side.open(

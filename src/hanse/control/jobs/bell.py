@@ -43,7 +43,8 @@ class Listening:
     async def within(self, seconds: float) -> bool:
         """Wait for a ring since the last one that was heard; return whether one came in time."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._heard.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._heard.wait()
         rang = self._heard.is_set()
         self._heard.clear()
         return rang

@@ -1,6 +1,6 @@
 """Leases on jobs: one scheduler at a time steps a job, any number may run, a dead one loses its leases."""
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from hanse.control.jobs.service import get_job
@@ -53,3 +53,9 @@ def release(session: Session, job: JobId, owner: str, pause_s: float) -> None:
         row.lease_owner, row.lease_until = None, ""
         if row.due_at == STEPPED:
             row.due_at = later(pause_s)
+
+
+def release_all(session: Session, owner: str) -> None:
+    """Give back every job that a scheduler holds, to be stepped at once by another one."""
+    held = update(Job).where(Job.lease_owner == owner)
+    session.execute(held.values(lease_owner=None, lease_until="", due_at=""))

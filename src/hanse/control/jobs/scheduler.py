@@ -106,11 +106,12 @@ class Scheduler:
         self._loop = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop in the middle of whatever is being stepped: another scheduler finds it as it is."""
+        """Stop in the middle of whatever is being stepped: another scheduler finds it as it is, at once."""
         tasks = [task for task in (self._loop, *self._steps) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._give_all_back)
 
     def wake(self) -> None:
         """Look for due jobs at once."""
@@ -134,7 +135,8 @@ class Scheduler:
             except HanseError as error:
                 log.error("scheduler.database", fault=str(error))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), PAUSE_S)
+                async with asyncio.timeout(PAUSE_S):
+                    await self._woken.wait()
 
     def _finish_step(self, step: "asyncio.Task[None]") -> None:
         self._steps.discard(step)
@@ -210,6 +212,10 @@ class Scheduler:
     def _give_back(self, job: JobId) -> None:
         with self._database.write() as session:
             leases.release(session, job, self._owner, PAUSE_S)
+
+    def _give_all_back(self) -> None:
+        with self._database.write() as session:
+            leases.release_all(session, self._owner)
 
     def _decide(self, job: JobId) -> Round:
         with self._database.write() as session:

@@ -50,7 +50,8 @@ class Courier:
                 except HanseError as error:
                     log.warning("letters.unread", code=error.fault.code, cause=error.fault.cause)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), AGAIN_S)
+                    async with asyncio.timeout(AGAIN_S):
+                        await self._woken.wait()
                 self._woken.clear()
         finally:
             for task in self._rounds.values():
