@@ -62,6 +62,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HanseError, _answer_known)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_mistake)
 
 
 async def _answer_known(request: Request, error: Exception) -> JSONResponse:
@@ -82,6 +83,16 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
         raise error
     code = _CODES.get(error.status_code, "request.invalid")
     return answer_fault(Fault(code, cause=f"{request.method} {request.url.path}"), _correlation(request), error.headers)
+
+
+async def _answer_mistake(request: Request, _: Exception) -> JSONResponse:
+    """Tell that there was a mistake; the exception itself goes on to the guard, which logs it."""
+    return answer_fault(mistake(_correlation(request)), _correlation(request))
+
+
+def mistake(correlation: str) -> Fault:
+    """Return what a user hears of an exception that nobody foresaw: where to look it up, nothing of its inside."""
+    return Fault("node.failed", cause=f"see the node's log, {correlation}")
 
 
 def _say(problems: Any) -> str:

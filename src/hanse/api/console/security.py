@@ -12,7 +12,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hanse.api.console.errors import answer_fault
+from hanse.api.console.errors import answer_fault, mistake
 from hanse.core.faults import Fault
 
 log = structlog.get_logger("hanse.api")
@@ -44,8 +44,7 @@ class Guard:
         except Exception:  # the last layer: whatever it is, it is logged here and told without its inside
             log.exception("request.failed", correlation=correlation, path=scope["path"])
             if not answer.started:
-                fault = Fault("node.failed", cause=f"see the node's log, {correlation}")
-                await answer_fault(fault, correlation)(scope, receive, answer)
+                await answer_fault(mistake(correlation), correlation)(scope, receive, answer)
 
     def _refusal(self, headers: Headers) -> Fault | None:
         host = headers.get("host", "")

@@ -52,7 +52,10 @@ def read_code(text: str) -> Code:
     if check != _check(content) or len(content) <= _FINGERPRINT_BYTES + SECRET_BYTES:
         raise _unreadable("a character is wrong or missing")
     fingerprint, rest = content[:_FINGERPRINT_BYTES], content[_FINGERPRINT_BYTES:]
-    return Code(rest[SECRET_BYTES:].decode("utf-8", "replace"), fingerprint.hex(), rest[:SECRET_BYTES])
+    code = Code(rest[SECRET_BYTES:].decode("utf-8", "replace"), fingerprint.hex(), rest[:SECRET_BYTES])
+    if write_code(code) != PREFIX + letters.lower():  # bits that no byte holds
+        raise _unreadable("a character is wrong or missing")
+    return code
 
 
 def _check(content: bytes) -> bytes:
