@@ -162,23 +162,16 @@ class MemoryChannel:
         return MemoryChannel(self.me, self.network, stream)
 
 
-class _CountedThreads(ThreadPoolExecutor):
-    """The loop's threads, which say how many of them are at work: a party that computes is not stuck."""
-
-    def __init__(self, network: Network, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(max_workers=8)
-        self.busy = 0
-        self._network, self._loop = network, loop
+class _InTurn(ThreadPoolExecutor):
+    """The loop's threads, played by the loop itself: what is handed to a thread is done at once, in a fixed order."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        self.busy += 1
-        future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._done))
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  (as a thread would: it is raised where the future is awaited)
+            future.set_exception(error)
         return future
-
-    def _done(self) -> None:
-        self.busy -= 1
-        self._network.look()
 
 
 async def simulate(
@@ -192,16 +185,18 @@ async def simulate(
 ) -> dict[PartyId, T]:
     """Run `{"guest": …, "host-1": …}` to the end and return what each returned.
 
+    Everything happens in one thread and in an order that depends on the programs alone, so that the n-th message of a
+    run is the n-th message of the next.
+
     Raises the first error that is a cause and not a consequence; HanseError("simulation.deadlock") when all parties
     wait for one another; HanseError("simulation.unread") when a message was sent and never read.
-    `attempts` of an earlier run restart it from the greatest checkpoint that all parties hold.
+    `attempts` of an earlier run restart it from the greatest checkpoint that all parties hold; what it spent counts as
+    used, as it does at a node.
     """
     attempts = attempts or {party: MemoryAttempt() for party in programs}
     start = max(set.intersection(*({0, *attempts[party].checkpoints} for party in programs)))
     network = Network(tuple(programs))
-    loop = asyncio.get_running_loop()
-    crew = _CountedThreads(network, loop)
-    loop.set_default_executor(crew)
+    asyncio.get_running_loop().set_default_executor(_InTurn())
     causes: list[Exception] = []
 
     async def play(party: PartyId) -> T:
@@ -212,7 +207,9 @@ async def simulate(
             channel, attempt = wrap(party, channel, attempt)
         others = tuple(other for other in programs if other != party)
         entropy = SeededEntropy(seed, party, start)
-        me = Party(party, others, channel, entropy, attempt, threads=threads, disclosure=disclosure)
+        allowed = disclosure or Disclosure()
+        allowed = Disclosure(allowed.used + attempts[party].spent, allowed.limit)
+        me = Party(party, others, channel, entropy, attempt, threads=threads, disclosure=allowed)
         try:
             result = await programs[party](me)
         except Exception as error:
@@ -222,7 +219,7 @@ async def simulate(
         return result
 
     tasks = {party: asyncio.create_task(play(party), name=party) for party in programs}
-    watch = asyncio.create_task(_watch(network, crew))
+    watch = asyncio.create_task(_watch(network))
     try:
         await _finish(set(tasks.values()), watch)
     finally:
@@ -243,15 +240,15 @@ async def _finish(tasks: set[asyncio.Task[T]], watch: asyncio.Task[None]) -> Non
             task.result()
 
 
-async def _watch(network: Network, crew: _CountedThreads) -> None:
-    """Raise when every live party waits, no thread works, and nothing moves for a while."""
+async def _watch(network: Network) -> None:
+    """Raise when every live party waits and nothing moves for a while."""
     while True:
         await network.still.wait()
         network.still.clear()
         moves = network.moves
         for _ in range(SETTLE_TURNS):
             await asyncio.sleep(0)
-            if network.moves != moves or crew.busy:
+            if network.moves != moves:
                 break
         else:
             waits = ", ".join(f"{party} waits for {peer}" for party, peer in sorted(network.waiting().items()))

@@ -54,7 +54,7 @@ _line = re.compile(rf"^({'|'.join(ROLES)}):\s*(.*)$")
 _condition = re.compile(r"\s*\[([^\[\]]*=[^\[\]]*)\]\.?$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Component:
     """An algorithm of the catalogue.
 
