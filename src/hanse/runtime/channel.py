@@ -3,16 +3,13 @@
 import secrets
 from dataclasses import dataclass
 
-import structlog
-
 from hanse.core.events import Event, Metric, Note, Progress
 from hanse.core.faults import fault
 from hanse.core.roles import PartyId
 from hanse.protocols.channel import Channel
+from hanse.runtime import log
 from hanse.runtime.post import Post
 from hanse.runtime.storage import Checkpoints, Mark
-
-log = structlog.get_logger("hanse.runtime")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import signal
 from collections import defaultdict
 
 import msgspec
-import structlog
 
 from hanse.core import frames
 from hanse.core.faults import Fault, HanseError, fault
@@ -15,7 +14,6 @@ from hanse.runtime import catalogue, log, pipelines
 from hanse.sdk.component import Component
 
 QUESTION_BYTES = 64 << 20
-logger = structlog.get_logger("hanse.planner")
 
 _question: msgspec.msgpack.Decoder[Question] = msgspec.msgpack.Decoder(Question)
 
@@ -33,13 +31,13 @@ async def serve(path: str, token: str) -> int:
     writer.writelines(frames.encode(frames.Attach(token)))
     answering = asyncio.create_task(_answer_all(reader, writer, components))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, answering.cancel)
-    logger.info("planner.started", components=len(components))
+    log.info("planner.started", components=len(components))
     await asyncio.wait({answering})
     writer.close()
     error = None if answering.cancelled() else answering.exception()
     if error is None or isinstance(error, asyncio.IncompleteReadError | ConnectionError):
         return 0
-    logger.error("planner.failed", exc_info=error)
+    log.error("planner.failed", error)
     return 1
 
 
@@ -70,7 +68,7 @@ async def _find_answer(raw: bytes, components: dict[str, Component]) -> bytes | 
         case HanseError(fault=told):
             return told
         case error:
-            logger.error("question.failed", exc_info=error)
+            log.error("question.failed", error)
             return Fault("planner.failed", step="planning", cause=f"{type(error).__name__}: {error}")
 
 

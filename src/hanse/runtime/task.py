@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.roles import role_of
@@ -26,8 +25,6 @@ from hanse.sdk.component import Component, Value, perform
 from hanse.sdk.engine import Bounds
 from hanse.sdk.model import Model
 from hanse.sdk.params import Params
-
-logger = structlog.get_logger("hanse.runtime")
 
 
 def main(path: str, *, tap: Wrap | None = None) -> int:
@@ -55,7 +52,7 @@ def conclude(spec: AttemptSpec, work: Coroutine[Any, Any, dict[str, Artefact]]) 
         peak_memory_bytes=usage.ru_maxrss * 1024,
     )
     storage.write_result(spec.directory, result)
-    logger.info("attempt.ended", state=result.state, seconds=round(result.seconds, 3))
+    log.info("attempt.ended", state=result.state, seconds=round(result.seconds, 3))
     return result
 
 
@@ -70,7 +67,7 @@ async def _settle(
     error = running.exception()
     if error is None:
         return running.result(), None
-    logger.error("attempt.failed", exc_info=error)
+    log.error("attempt.failed", error)
     return {}, explain(spec, error)
 
 
@@ -116,7 +113,7 @@ async def _work(spec: AttemptSpec, post: Post | None, tap: Wrap | None) -> dict[
     if others and post is not None:
         start = await agree(spec, SocketChannel(post, CONTROL_STREAM), checkpoints.marks())
     checkpoints.start_from(start)
-    logger.info("attempt.started", component=spec.component, version=spec.version, checkpoint=start)
+    log.info("attempt.started", component=spec.component, version=spec.version, checkpoint=start)
     channel: Channel = SocketChannel(post) if post is not None else NoChannel()
     surroundings: Attempt = NodeAttempt(post, checkpoints, start)
     if tap is not None:
