@@ -98,7 +98,7 @@ class TreeDone(Message, frozen=True):
 
 
 class Rows(Message, frozen=True):
-    """guest → hosts, when scoring: the rows to be scored are these."""
+    """guest → hosts: when scoring, the rows to be scored are these."""
 
     nonce: Octets32
     rows: Count
@@ -106,7 +106,7 @@ class Rows(Message, frozen=True):
 
 
 class LeftBits(Message, frozen=True):
-    """host → guest, when scoring: for each of my splits, which rows of a block go left, in the layout of `Splits`."""
+    """host → guest: when scoring, for each of my splits, which rows of a block go left, in the layout of `Splits`."""
 
     max_bytes: ClassVar[int] = LARGEST
 
