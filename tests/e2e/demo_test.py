@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
+from hanse.client import Refusal, connect
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ROWS = 6_000
@@ -114,6 +116,22 @@ def test_the_kept_nodes_answer_the_command_line(kept: dict[str, Any], tmp_path: 
     shown = hanse("job", "show", jobs[-1]["id"], "--directory", bank, folder=tmp_path).stdout
     assert "Who learns what" in shown
     assert "hetero_boost" in shown
+
+
+def test_the_python_client_speaks_to_a_real_node(kept: dict[str, Any]) -> None:
+    with connect(kept["kept"]["bank"]["directory"]) as bank:
+        (job, *_) = [one for one in bank.jobs() if one.name == "train and judge"]
+        ended = bank.watch(job.id)
+        report = bank.output(job.id, "judge", "report")
+        (offered,) = [one for one in bank.project_datasets(bank.projects()[0].id) if one.organisation == "operator"]
+        with pytest.raises(Refusal) as refused:
+            bank.job("job-0000000000000000")
+    assert ended.state == "succeeded"
+    assert ended.task("boost").attempt == 1
+    assert ended.task("boost").bytes_sent["host-1"] > 0
+    assert report["values"]["auc"] == kept["table"]["federated"]["auc"]
+    assert (offered.name, offered.schema.id) == ("subscribers", "phone")
+    assert (refused.value.status, refused.value.fault.code) == (404, "job.unknown")
 
 
 def test_a_wrong_pipeline_is_refused_by_the_node_with_problems(kept: dict[str, Any], tmp_path: Path) -> None:

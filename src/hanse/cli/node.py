@@ -48,16 +48,16 @@ ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (names of "every addre
 log = structlog.get_logger("hanse.node")
 
 
-def serve(directory: Path, given: Mapping[str, Any]) -> None:
+def serve(directory: Path, given: Mapping[str, Any], command: Sequence[str] = RUNTIME) -> None:
     """Run the node of `directory` until it is told to stop; `given` are the command line's settings, None if not given.
 
-    Raises HanseError for whatever keeps it from starting.
+    `command` is what runs attempts; tests break it on purpose. Raises HanseError for whatever keeps it from starting.
     """
     settings = load_settings(directory, given)
     os.umask(0o077)  # whatever the node writes is its user's alone
     _write_log_to_stderr()
     with claimed(settings.directory):
-        _new_loop_runner().run(run_node(settings))
+        _new_loop_runner().run(run_node(settings, command))
 
 
 class Running(NamedTuple):
@@ -70,7 +70,7 @@ class Running(NamedTuple):
 
 
 async def run_node(settings: NodeSettings, command: Sequence[str] = RUNTIME) -> None:
-    """Serve until a signal comes or a part fails. `command` is what runs attempts; tests break it on purpose."""
+    """Serve until a signal comes or a part fails."""
     stopped = asyncio.Event()
     with _signals(stopped):
         async with opened(settings, command) as node:

@@ -31,7 +31,7 @@ def give(make_cast: Callable[[Path], Cast], story: Story, keep: Path | None, as_
     with _ended_by_signals(), _folder(keep) as directory, _stopped(nodes) as running:
         cast = make_cast(_below(directory, "files"))
         if not as_json:
-            story.console.print(f"\n[bold]{len(cast.players)} organisations, one question: {cast.story}[/]\n")
+            story.console.print(f"\n[bold]{len(cast.players)} organisations, one question: {cast.story}?[/]\n")
         outcome = asyncio.run(perform(cast, directory, story, nodes, meter))
         running[0] = keep is not None
         seconds = time.monotonic() - start
