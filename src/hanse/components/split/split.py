@@ -1,9 +1,13 @@
 """Split: the guest draws which of the aligned rows are held out for the test, and all parties cut alike.
 
 Protocol  the guest draws (within each class of its label, if stratified) and sends one bit a row.
-Secure    the bits depend on the label through the sizes of its classes only: in a class all rows are equally likely.
+Secure    the order in which rows are drawn is fresh, or follows from the text `seed` together with the class of every
+          row, which no host knows; so the bits depend on the label through the sizes of its classes only, and in a
+          class all rows are equally likely. What is left with a text: a host that guesses the class of every row at
+          once can confirm its guess.
 Learns    guest: nothing.
-          host: which of the aligned rows are held out.
+          host: which of the aligned rows are held out; from their number, when stratified, a little of the class sizes
+                (each class gives its share, rounded).
 """
 
 import hashlib
@@ -40,7 +44,7 @@ class Settings(Params, frozen=True):
         msgspec.Meta(
             max_length=200,
             title="Seed",
-            description="Any text; the same text cuts the same table alike. Empty: drawn anew.",
+            description="Any text; the same text cuts the same rows with the same labels alike. Empty: drawn anew.",
         ),
     ] = ""
 
@@ -60,7 +64,8 @@ class Parts(NamedTuple):
 
 async def guest(me: Party, table: Table, settings: Settings) -> Parts:
     """Draw the rows of the test and tell every host."""
-    is_test = draw(_classes(table, settings), settings.test_ratio, _seed(me, settings))
+    classes = _classes(table, settings)
+    is_test = draw(classes, settings.test_ratio, _seed(me, settings.seed, classes))
     await me.hosts.send(Cut(len(is_test), np.packbits(is_test)))
     return _cut(table, is_test)
 
@@ -116,8 +121,16 @@ def _classes(table: Table, settings: Settings) -> NDArray[np.int64]:
     return classes.astype(np.int64) if len(values) <= MOST_CLASSES else np.zeros(len(table), np.int64)
 
 
-def _seed(me: Party, settings: Settings) -> bytes:
-    return hashlib.sha256(b"hanse/split/1/" + settings.seed.encode()).digest() if settings.seed else me.rng.seed()
+def _seed(me: Party, text: str, classes: NDArray[np.int64]) -> bytes:
+    """Return the seed of the draw. The text is public: alone it would tell a host the order of the rows, and the place
+    at which a class has given its share would tell the labels around it. The classes are the guest's own secret."""
+    if not text:
+        return me.rng.seed()
+    digest = hashlib.sha256(b"hanse/split/2/")
+    for part in (text.encode(), classes.astype("<i8").tobytes()):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
 
 
 def _cut(table: Table, is_test: NDArray[np.bool_]) -> Parts:

@@ -42,6 +42,17 @@ def test_the_same_text_cuts_alike_and_another_does_not() -> None:
     assert first == again != other
 
 
+def test_a_host_that_knows_the_text_does_not_know_the_order_in_which_rows_are_drawn() -> None:
+    swapped = LABEL.copy()
+    swapped[[0, 1]] = swapped[[1, 0]]  # the classes keep their sizes: only whose label is whose has changed
+    other = Table.of({"id": IDS, "y": swapped}, id="id", label="y")
+    first, second = (
+        set(run(component, Settings(seed="spring"), {"guest": {"table": table}})["guest"]["test"].ids().to_strings())
+        for table in (GUEST, other)
+    )
+    assert len(first - second) > 10
+
+
 def test_without_a_text_the_rows_are_drawn_anew() -> None:
     assert cut(seed=1)["guest"]["test"].ids().to_strings() != cut(seed=2)["guest"]["test"].ids().to_strings()
 
