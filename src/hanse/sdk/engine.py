@@ -4,6 +4,8 @@ And the way from its results to numpy: Arrow batches, read through the Arrow C d
 (https://arrow.apache.org/docs/format/CDataInterface.html), so that text is copied as bytes and never row by row.
 """
 
+from __future__ import annotations
+
 import ctypes
 import tempfile
 from collections.abc import Iterable, Iterator

@@ -14,6 +14,8 @@ The file is read once into a private copy, so that what is checked is what is ke
 snapshot appears whole or not at all. Faults name rows (counted from 1, after the header), never values.
 """
 
+from __future__ import annotations
+
 import codecs
 import csv
 import io
@@ -25,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 from arro3.core import Array, DataType
@@ -65,7 +68,8 @@ SQL_KINDS: dict[ColumnType, frozenset[str]] = {
     "text": frozenset("VARCHAR DATE TIME TIMESTAMP TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS UUID ENUM".split()),
 }
 
-Engine = duckdb.DuckDBPyConnection
+if TYPE_CHECKING:  # DuckDB complains on stderr of types that a name or an annotation still holds at exit
+    Engine = duckdb.DuckDBPyConnection
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Numbers come as numpy columns, ids as one packed buffer; nothing comes row by ro
 and NaN in numpy (the ingest refuses NaN in the data, so the two are never confused).
 """
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,7 +45,7 @@ class Table:
     _keep: object = None  # the temporary folder of a table made in memory lives as long as a table that reads it
 
     @classmethod
-    def open(cls, path: Path, schema: Schema, columns: Iterable[str] | None = None, bounds: Bounds = BOUNDS) -> "Table":
+    def open(cls, path: Path, schema: Schema, columns: Iterable[str] | None = None, bounds: Bounds = BOUNDS) -> Table:
         """Open a snapshot. `columns` limits the features that may be read (a grant); id and label always stay.
 
         Raises HanseError("artefact.damaged") when the file is no Parquet file with the columns of the schema.
@@ -69,7 +71,7 @@ class Table:
         *,
         id: str,  # noqa: A002  (the word for it everywhere)
         label: str | None = None,
-    ) -> "Table":
+    ) -> Table:
         """Make a table of columns in memory (a private temporary file under it). None and NaN are missing values.
 
         ids may be texts, integers or packed `Ids`; they are taken as they are, without the normalisation of the ingest.
@@ -139,7 +141,7 @@ class Table:
             counts = connection.execute(f"SELECT {picks} FROM view_").fetchall()[0]
         return dict(zip(names, counts, strict=True))
 
-    def take(self, rows: NDArray[np.int64]) -> "Table":
+    def take(self, rows: NDArray[np.int64]) -> Table:
         """Return the rows with these numbers (from 0), in this order."""
         chosen = np.asarray(rows, np.int64)
         if len(chosen) and not (chosen.min() >= 0 and chosen.max() < len(self)):
@@ -147,17 +149,17 @@ class Table:
         added = {name: values[chosen] for name, values in self._added.items()}
         return replace(self, _rows=chosen if self._rows is None else self._rows[chosen], _added=added)
 
-    def select(self, names: Iterable[str]) -> "Table":
+    def select(self, names: Iterable[str]) -> Table:
         """Return the table with the named columns only (id and label always stay), order kept."""
         schema = self.schema.only([self._column(name).name for name in names])
         added = {name: values for name, values in self._added.items() if name in schema.names}
         return replace(self, schema=schema, _added=added)
 
-    def with_column(self, name: str, values: NDArray[Any]) -> "Table":
+    def with_column(self, name: str, values: NDArray[Any]) -> Table:
         """Return the table with one more feature column, numbers by row; NaN is a missing value."""
         return self.with_columns({name: values})
 
-    def with_columns(self, columns: Mapping[str, NDArray[Any]]) -> "Table":
+    def with_columns(self, columns: Mapping[str, NDArray[Any]]) -> Table:
         """Return the table with more feature columns, numbers by row; NaN is a missing value."""
         for name, values in columns.items():
             if name in self.schema.names:
@@ -186,7 +188,7 @@ class Table:
     def _joined(self) -> bool:
         return self._rows is not None or bool(self._added)
 
-    def _view(self, writes: Path | None = None) -> "_View":
+    def _view(self, writes: Path | None = None) -> _View:
         return _View(self, writes)
 
     def _column(self, name: str) -> Column:

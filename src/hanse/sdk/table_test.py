@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hanse.core.faults import HanseError
+from hanse.kernel.ids import Ids
+from hanse.sdk.engine import Bounds, connect, quote
+from hanse.sdk.table import Table
+
+TABLE = Table.of(
+    {"id": ["a", "bb", "", "汉字"], "y": [1, 0, 1, 0], "x": [1.5, None, 3.0, -0.0], "word": ["p", None, "q", "r"]},
+    id="id",
+    label="y",
+)
+
+
+def saved(table: Table, folder: Path) -> Table:
+    artefact = table.save(folder)
+    assert artefact.schema is not None
+    return Table.open(Path(artefact.path), artefact.schema)
+
+
+def test_columns_come_as_numpy_and_ids_packed() -> None:
+    assert TABLE.ids().to_strings() == ["a", "bb", "", "汉字"]
+    numbers = TABLE.numbers(["x", "y"])
+    assert numbers.shape == (2, 4)
+    assert numbers.flags.c_contiguous
+    assert np.array_equal(numbers, [[1.5, np.nan, 3, 0], [1, 0, 1, 0]], equal_nan=True)
+    assert TABLE.label().tolist() == [1, 0, 1, 0]
+    assert TABLE.missing(["x", "word", "y"]) == {"x": 1, "word": 1, "y": 0}
+    assert TABLE.numbers([]).shape == (0, 4)
+
+
+def test_rows_are_taken_in_the_order_asked_for(tmp_path: Path) -> None:
+    taken = TABLE.take(np.array([3, 0, 0]))
+    assert taken.ids().to_strings() == ["汉字", "a", "a"]
+    assert taken.take(np.array([1])).numbers(["x"]).tolist() == [[1.5]]
+    again = saved(taken, tmp_path)
+    assert again.ids().to_strings() == ["汉字", "a", "a"]
+    assert again.numbers(["y", "x"]).tolist() == [[0, 1, 1], [0, 1.5, 1.5]]
+    assert taken.missing(["word"]) == {"word": 0}
+
+
+def test_no_row_and_a_row_that_is_not_there() -> None:
+    none = TABLE.take(np.empty(0, np.int64))
+    assert len(none) == len(none.ids()) == none.numbers(["x"]).shape[1] == 0
+    with pytest.raises(IndexError):
+        TABLE.take(np.array([4]))
+    with pytest.raises(IndexError):
+        TABLE.take(np.array([-1]))
+
+
+def test_a_table_without_rows_is_saved_and_opened(tmp_path: Path) -> None:
+    none = saved(TABLE.take(np.empty(0, np.int64)), tmp_path)
+    assert (len(none), none.schema) == (0, TABLE.schema)
+    assert none.ids().to_strings() == []
+
+
+def test_added_columns_follow_the_rows_and_are_saved(tmp_path: Path) -> None:
+    scored = TABLE.take(np.array([2, 1, 0])).select([]).with_column("score", np.array([0.2, np.nan, 0.9]))
+    assert scored.schema.names == ("id", "y", "score")
+    turned = scored.take(np.array([2, 0]))
+    assert turned.numbers(["score"]).tolist() == [[0.9, 0.2]]
+    assert scored.missing(["score"]) == {"score": 1}
+    again = saved(scored, tmp_path)
+    assert again.ids().to_strings() == ["", "bb", "a"]
+    assert np.array_equal(again.numbers(["score"]), [[0.2, np.nan, 0.9]], equal_nan=True)
+    assert again.missing(["score"]) == {"score": 1}
+    with pytest.raises(ValueError, match="is there already"):
+        scored.with_column("score", np.zeros(3))
+    with pytest.raises(ValueError, match="expected 3 numbers"):
+        scored.with_column("other", np.zeros(2))
+
+
+def test_only_granted_columns_can_be_read() -> None:
+    granted = Table.open(TABLE.path, TABLE.schema, columns=["word"])
+    assert granted.schema.names == ("id", "y", "word")
+    for read in (granted.numbers, granted.missing, granted.select):
+        with pytest.raises(HanseError, match=r"column\.unknown"):
+            read(["x"])
+
+
+def test_text_is_no_number_and_no_label_is_said() -> None:
+    with pytest.raises(HanseError, match=r"column\.text"):
+        TABLE.numbers(["word"])
+    with pytest.raises(HanseError, match=r"label\.absent"):
+        Table.of({"id": ["a"]}, id="id").label()
+
+
+def test_a_file_that_is_no_snapshot_of_the_schema_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(HanseError, match=r"artefact\.damaged"):
+        Table.open(tmp_path / "broken.parquet", TABLE.schema)
+    other = Table.of({"id": ["a"]}, id="id")
+    with pytest.raises(HanseError, match=r"artefact\.damaged.*lacks y"):
+        Table.open(other.path, TABLE.schema)
+
+
+def test_names_that_sql_would_trip_over_are_only_names(tmp_path: Path) -> None:
+    odd = Table.of({'i"d': ["a", "b"], "select; --": [1, 2], "x'y": [0.5, 1.5]}, id='i"d')
+    again = saved(odd.take(np.array([1])), tmp_path / "it's here")
+    assert again.ids().to_strings() == ["b"]
+    assert again.numbers(["select; --", "x'y"]).tolist() == [[2], [1.5]]
+
+
+def test_a_table_in_memory_cleans_up_after_the_last_that_reads_it() -> None:
+    table = Table.of({"id": ["a", "b"]}, id="id")
+    path, first = table.path, table.take(np.array([0]))
+    del table
+    assert first.ids().to_strings() == ["a"]
+    del first
+    assert not path.exists()
+
+
+def test_ids_of_many_batches_come_whole() -> None:
+    count = 300_000
+    texts = np.char.mod("%d", np.arange(count))
+    table = Table.of({"id": texts.tolist(), "x": np.arange(count)}, id="id")
+    ids = table.ids()
+    assert isinstance(ids, Ids)
+    assert len(ids) == count
+    assert ids.take(np.array([0, 131_071, 131_072, count - 1])).to_strings() == ["0", "131071", "131072", "299999"]
+    assert np.array_equal(table.numbers(["x"])[0], np.arange(count))
+
+
+def test_the_engine_reads_the_named_file_and_no_other(tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a\n1\n")
+    with connect([TABLE.path], bounds=Bounds(memory_bytes=1 << 28)) as engine:
+        for statement in (
+            f"SELECT * FROM read_csv({quote(str(other))})",
+            f"COPY (SELECT 1) TO {quote(str(tmp_path / 'out.csv'))}",
+            f"ATTACH {quote(str(tmp_path / 'x.db'))}",
+            "INSTALL httpfs",
+            "SET enable_external_access = true",
+            "SET memory_limit = '100GB'",
+        ):
+            with pytest.raises(Exception, match=r"(?i)permission|disabled|locked|cannot"):
+                engine.execute(statement)
