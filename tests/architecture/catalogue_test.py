@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -45,3 +47,10 @@ def test_every_header_says_protocol_secure_and_learns(root: Path) -> None:
 def test_chinese_names_are_readable_tables(root: Path) -> None:
     for folder in list_folders(root):
         assert tomllib.loads((folder / "zh.toml").read_text("utf-8")), folder.name
+
+
+def test_a_process_that_loads_the_catalogue_ends_without_a_word(root: Path) -> None:
+    """DuckDB's bindings complain on stderr of types that something still holds at exit, such as an annotation."""
+    command = [sys.executable, "-c", "from hanse.runtime.catalogue import load_all; load_all()"]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
