@@ -10,8 +10,7 @@ from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.jobs.desk import JobDesk
 from hanse.control.organisations.membership import Membership
-from hanse.control.organisations.tables import Member
-from hanse.control.peers import Answerer, LinkState
+from hanse.control.peers import Answerer, LinkState, Pinned
 from hanse.core.events import Event
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
@@ -29,9 +28,8 @@ class GatewayPeers:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def pin(self, member: Member) -> None:
-        suspended = member.state == "suspended"
-        self._gateway.pin(PinnedPeer(member.organisation, member.name, member.root_pem, member.address, suspended))
+    def pin(self, member: Pinned) -> None:
+        self._gateway.pin(PinnedPeer(*member))
 
     def unpin(self, organisation: OrganisationId) -> None:
         self._gateway.unpin(organisation)

@@ -2,8 +2,17 @@
 
 from typing import Any, NamedTuple, Protocol
 
-from hanse.control.organisations.tables import Member
 from hanse.core.ids import OrganisationId
+
+
+class Pinned(NamedTuple):
+    """An organisation to be trusted as itself: `address` to dial it, or "" when it dials us."""
+
+    organisation: OrganisationId
+    name: str
+    root_pem: str
+    address: str
+    suspended: bool
 
 
 class LinkState(NamedTuple):
@@ -18,7 +27,7 @@ class LinkState(NamedTuple):
 class Peers(Protocol):
     """Sessions with members."""
 
-    def pin(self, member: Member) -> None:
+    def pin(self, member: Pinned) -> None:
         """Trust a member's root from now on, and dial its address; said again, take what has changed."""
         ...
 

@@ -342,6 +342,36 @@ Answers could not be counted, so that none was given.
 Run the job again; see the node's log if it comes back.
 请重新运行作业；若再次出现请查看节点日志。
 
+422 evaluation.empty
+There are no rows to judge.
+没有可评估的行。
+Score some rows first.
+请先产生评分结果。
+
+422 evaluation.label
+The labels do not fit the objective.
+标签与评估目标不符。
+Give labels 0 and 1, or set the objective to regression.
+请提供 0 和 1 的标签，或将目标设为回归。
+
+422 evaluation.missing
+Labels or scores are missing.
+缺少标签或评分。
+Judge rows that have both.
+请评估两者齐全的行。
+
+422 evaluation.one_class
+All labels are of one class.
+标签只有一个类别。
+Judge rows of both classes.
+请评估包含两个类别的数据。
+
+422 evaluation.score
+The scores do not fit the objective.
+评分与评估目标不符。
+Give scores between 0 and 1, or set the objective to regression.
+请提供 0 到 1 之间的评分，或将目标设为回归。
+
 409 fingerprint.differs
 The fingerprint is not the one that this side sees.
 指纹与本方所见不一致。
@@ -798,6 +828,30 @@ A party broke the protocol.
 Ask which release it runs, then run again.
 请确认其版本后重新运行。
 
+422 psi.duplicate_ids
+An id occurs twice in a table that is to be aligned.
+待对齐的表中标识重复。
+Keep one row for each id.
+每个标识只保留一行。
+
+422 psi.empty
+The parties have no ids in common.
+各方没有共同的标识。
+Compare how the parties write their ids: prefixes, hashes, other numbers.
+请比较各方标识的写法：前缀、哈希或不同号码。
+
+422 psi.no_ids
+A table to be aligned has no rows.
+待对齐的表没有数据行。
+Choose a dataset with rows.
+请选择有数据的数据集。
+
+403 psi.too_few
+The parties have fewer ids in common than was agreed.
+共同标识少于约定的最小数量。
+Use larger tables, or agree on a smaller minimum.
+请使用更大的表，或约定更小的最小值。
+
 421 request.host
 The request is for another host.
 请求的主机名不正确。
@@ -869,6 +923,12 @@ A message was sent and never read.
 有消息发送后未被读取。
 Receive it, or do not send it.
 请接收该消息，或不要发送。
+
+422 split.too_few
+There are too few rows to split.
+行数过少，无法拆分。
+Use more rows, or another share.
+请使用更多行，或调整比例。
 
 422 time.unreadable
 This is no time.

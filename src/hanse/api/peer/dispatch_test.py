@@ -16,9 +16,8 @@ from hanse.control.nodes.certificates import new_key, organisation_id, sign_root
 from hanse.control.nodes.identity import load_identity
 from hanse.control.organisations import service as organisations
 from hanse.control.organisations.membership import Membership
-from hanse.control.organisations.tables import Member
 from hanse.control.outbox.courier import Courier
-from hanse.control.peers import Answerer, LinkState
+from hanse.control.peers import Answerer, LinkState, Pinned
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import FederationReply, MemberConfirmed, Ping, Pong, ProjectAccepted
 from hanse.core.ids import JobId, OrganisationId, ProjectId
@@ -31,8 +30,8 @@ class Alone:
     def __init__(self) -> None:
         self.pinned: list[tuple[str, str]] = []
 
-    def pin(self, member: Member) -> None:
-        self.pinned.append((member.name, member.state))
+    def pin(self, member: Pinned) -> None:
+        self.pinned.append((member.name, "suspended" if member.suspended else "trusted"))
 
     def unpin(self, organisation: OrganisationId) -> None:
         self.pinned.append((organisation, "unpinned"))
@@ -101,7 +100,7 @@ async def test_an_inviter_that_confirms_us_may_speak_from_then_on(office: Office
     assert await office.ask(MemberConfirmed()) == Acknowledged()
     assert await office.ask(MemberConfirmed()) == Acknowledged()
     assert await office.ask(Ping()) == Pong("0.1.0")
-    assert office.peers.pinned[-1] == ("operator", "active")
+    assert office.peers.pinned[-1] == ("operator", "trusted")
 
 
 async def test_a_suspended_member_confirms_nothing(office: Office) -> None:

@@ -39,13 +39,17 @@ from hanse.control.nodes.identity import Identity
 from hanse.control.organisations import service as organisations
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox import service as outbox
-from hanse.control.peers import Doorbell, Peers
+from hanse.control.peers import Doorbell, Peers, Pinned
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import Introduction, JoinReply, JoinRequest, MemberConfirmed, Ping
 from hanse.core.ids import OrganisationId
+from hanse.core.throttle import Throttle
 
 ASK_AGAIN_S = 2.0
 """How often a joiner asks an inviter that has not confirmed yet."""
+
+STRANGER = "stranger"
+REASON_CHARACTERS = 1000
 
 T = TypeVar("T")
 
@@ -70,6 +74,7 @@ class Membership:
     release: str
     address: str = ""
     _pinned: set[OrganisationId] = field(default_factory=set)
+    _audited: Throttle = field(default_factory=Throttle)
 
     # ------------------------------------------------------------------ the administrator's side
     async def invite(self) -> Issued:
@@ -129,7 +134,7 @@ class Membership:
             root = _checked_root(request)
         except (msgspec.ValidationError, HanseError) as error:
             cause = error.fault.cause if isinstance(error, HanseError) else str(error)
-            await self._audit_refusal("stranger", cause)
+            await self._audit_refusal(STRANGER, cause)
             raise invitations.refuse() from error
         joiner = organisation_id(root)
 
@@ -161,7 +166,8 @@ class Membership:
         for organisation in self._pinned - trusted.keys():
             self.peers.unpin(organisation)
         for member in trusted.values():
-            self.peers.pin(member)
+            suspended = member.state == "suspended"
+            self.peers.pin(Pinned(member.organisation, member.name, member.root_pem, member.address, suspended))
         self._pinned = set(trusted)
 
     async def ask_awaited(self) -> None:
@@ -226,7 +232,11 @@ class Membership:
         return await asyncio.to_thread(write)
 
     async def _audit_refusal(self, who: str, reason: str) -> None:
-        await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, reason=reason))
+        """Write an audit line, at a rate: anybody who reaches the party port can cause one, in any name."""
+        left_out = self._audited.admit(STRANGER)
+        if left_out is not None:
+            details = {"reason": reason[:REASON_CHARACTERS], "left_out": left_out}
+            await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, **details))
 
 
 def _checked_root(request: JoinRequest) -> x509.Certificate:
