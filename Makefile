@@ -86,7 +86,7 @@ check-lint:
 	@.venv/bin/ruff check .
 check-types:
 	@$(PY) -m mypy
-	@$(PY) -m mypy --strict --explicit-package-bases build_support tests $(wildcard bench/*.py)
+	@$(PY) -m mypy --explicit-package-bases build_support tests $(wildcard bench/*.py)
 check-layers:
 	@$(PY) build_support/layers.py
 check-stubs:
