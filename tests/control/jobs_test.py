@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from offices import IDS, PARTIES, behaving, chain, reading
+from tests.control.conftest import Trio
+from tests.control.offices import IDS, PARTIES, Office, behaving, chain, reading
 
 from hanse.control.jobs import decisions, desk, service
 from hanse.control.jobs.tables import Attempt
@@ -18,11 +18,6 @@ from hanse.core.job_messages import OrderAttempt, ProposeJob
 from hanse.core.planning import Problem
 from hanse.core.roles import GUEST, host
 from hanse.core.specs import PipelineSpec, TaskSpec
-
-if TYPE_CHECKING:
-    from offices import Office
-
-    from conftest import Trio
 
 HOSTS = (host(1), host(2))
 
