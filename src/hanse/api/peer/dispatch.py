@@ -6,7 +6,7 @@ refused and audited; the peer hears the code alone.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -35,6 +35,9 @@ from hanse.core.federation_messages import (
 )
 from hanse.core.ids import OrganisationId
 from hanse.core.job_messages import Acknowledged, JobReply, JobRequest
+from hanse.core.throttle import Throttle
+
+CAUSE_CHARACTERS = 1000
 
 log = structlog.get_logger("hanse.api.peer")
 
@@ -54,13 +57,15 @@ class Dispatch:
     membership: Membership
     courier: Courier
     answer_job: AnswerJob
+    _audited: Throttle = field(default_factory=Throttle)
 
     async def answer(self, organisation: OrganisationId, payload: bytes) -> bytes:
         """Return the encoded reply. Raises HanseError."""
         try:
             reply = await self._answer(organisation, _decode(payload))
         except HanseError as error:
-            await asyncio.to_thread(self._note_refusal, organisation, error)
+            if (left_out := self._audited.admit(organisation)) is not None:
+                await asyncio.to_thread(self._note_refusal, organisation, error, left_out)
             raise
         except Exception as error:  # a mistake of ours, or of the sender, that no check foresaw: it ends here
             log.exception("request.failed", organisation=organisation)
@@ -91,9 +96,9 @@ class Dispatch:
         with self.database.write() as session:
             step(session, self.identity.organisation, organisation, request)
 
-    def _note_refusal(self, organisation: OrganisationId, error: HanseError) -> None:
+    def _note_refusal(self, organisation: OrganisationId, error: HanseError, left_out: int) -> None:
         with self.database.write() as session:
-            details = {"code": error.fault.code, "cause": error.fault.cause}
+            details = {"code": error.fault.code, "cause": error.fault.cause[:CAUSE_CHARACTERS], "left_out": left_out}
             audit.append(session, organisation, "peer.refuse", organisation, **details)
 
 
