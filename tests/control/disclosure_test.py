@@ -1,0 +1,91 @@
+"""What a dataset tells one guest is counted before it is told, over all jobs, and has an end."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from tests.control.conftest import Trio
+from tests.control.offices import IDS, PARTIES, ROWS, behaving, chain, reading
+
+from hanse.control.jobs.spending import ceiling
+from hanse.control.jobs.tables import Spending
+from hanse.core.ids import JobId, TaskName
+
+FIT = TaskName("fit")
+MOST = ceiling(ROWS, 0.1)
+
+
+async def start(trio: Trio) -> JobId:
+    job = await trio.bank.run(chain(data=reading(), fit=behaving({"always": "hang"}, *PARTIES)))
+    await trio.telecom.wait(job, trio.telecom.is_running(job, "fit", 1))
+    return job
+
+
+def count(trio: Trio) -> dict[str, int]:
+    rows = trio.telecom.read(lambda session: list(session.query(Spending)))
+    return {row.guest: row.used for row in rows}
+
+
+@pytest.mark.parametrize("rows", [100, 569, 30_000])
+def test_no_binning_can_answer_more_than_the_ceiling(rows: int) -> None:
+    limit = 0.1
+    best = max(k * math.log(rows / k) for k in range(1, rows))
+    assert ceiling(rows, limit) <= limit * rows / math.e
+    assert (ceiling(rows, limit) + 1) / best > limit
+
+
+async def test_queries_are_counted_for_the_dataset_and_the_guest(trio: Trio) -> None:
+    job = await start(trio)
+    assert await trio.telecom.desk.spend(job, FIT, 1, 7) is None
+    assert await trio.telecom.desk.spend(job, FIT, 1, 5) is None
+    assert count(trio) == {IDS["bank"]: 12}
+    await trio.bank.desk.cancel(job)
+    await trio.telecom.end(job)
+    again = await start(trio)
+    assert await trio.telecom.desk.spend(again, FIT, 1, 1) is None
+    assert count(trio) == {IDS["bank"]: 13}
+    (shown,) = (await trio.telecom.desk.view(again)).disclosure
+    assert (shown.dataset, shown.guest, shown.used, shown.ceiling) == ("people", "bank", 13, MOST)
+
+
+async def test_a_query_too_many_is_refused_and_not_counted(trio: Trio) -> None:
+    job = await start(trio)
+    assert await trio.telecom.desk.spend(job, FIT, 1, MOST) is None
+    refusal = await trio.telecom.desk.spend(job, FIT, 1, 1)
+    assert refusal is not None
+    assert (refusal.code, refusal.party, refusal.step) == ("disclosure.limit", "host-1", "fit")
+    assert count(trio) == {IDS["bank"]: MOST}
+
+
+async def test_an_attempt_is_told_what_was_used_before_it(trio: Trio) -> None:
+    job = await start(trio)
+    await trio.telecom.desk.spend(job, FIT, 1, 9)
+    await trio.bank.desk.cancel(job)
+    await trio.telecom.end(job)
+    again = await start(trio)
+    task = (trio.telecom.directory / "jobs" / again / "fit" / "1" / "task.json").read_text()
+    assert '"disclosure":{"used":9,"limit":0.1}' in task.replace(" ", "")
+
+
+async def test_nothing_is_told_for_an_attempt_that_is_over_or_reads_no_dataset(trio: Trio) -> None:
+    job = await start(trio)
+    over = await trio.telecom.desk.spend(job, FIT, 2, 1)
+    assert over is not None
+    assert over.code == "attempt.over"
+    await trio.bank.desk.cancel(job)
+    await trio.telecom.end(job)
+    bare = await trio.bank.run(chain(fit=behaving({"always": "hang"}, *PARTIES)))
+    await trio.telecom.wait(bare, trio.telecom.is_running(bare, "fit", 1))
+    refusal = await trio.telecom.desk.spend(bare, FIT, 1, 1)
+    assert refusal is not None
+    assert refusal.code == "disclosure.limit"
+    assert count(trio) == {}
+
+
+async def test_nothing_is_told_once_the_grant_is_taken_back(trio: Trio) -> None:
+    job = await start(trio)
+    trio.telecom.revoke()
+    refusal = await trio.telecom.desk.spend(job, FIT, 1, 1)
+    assert refusal is not None
+    assert refusal.code == "grant.missing"
