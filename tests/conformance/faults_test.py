@@ -67,7 +67,7 @@ def checkpoint_cases() -> Iterator[object]:
             yield pytest.param(scene, number, marks=marks, id=f"{scene.name}-{party}-{checkpoint}")
 
 
-@pytest.mark.parametrize(("scene", "number", "name"), junk_cases())
+@pytest.mark.parametrize(("scene", "number", "name"), list(junk_cases()))
 def test_the_sender_of_junk_is_named(scene: Scene, number: int, name: str) -> None:
     recorder = recorded(scene)
     kind = declared(scene.component)[recorder.sent[number - 1].kind]
@@ -78,7 +78,7 @@ def test_the_sender_of_junk_is_named(scene: Scene, number: int, name: str) -> No
     assert caught.value.peer == junk.culprit
 
 
-@pytest.mark.parametrize(("scene", "number"), kill_cases())
+@pytest.mark.parametrize(("scene", "number"), list(kill_cases()))
 def test_a_party_that_dies_at_a_message_changes_nothing(scene: Scene, number: int) -> None:
     outputs, died = scene.play_with_deaths(KillAtMessage(number))
     assert died
@@ -86,7 +86,7 @@ def test_a_party_that_dies_at_a_message_changes_nothing(scene: Scene, number: in
     assert results(outputs) == results(undisturbed(scene))
 
 
-@pytest.mark.parametrize(("scene", "number"), checkpoint_cases())
+@pytest.mark.parametrize(("scene", "number"), list(checkpoint_cases()))
 def test_a_party_that_dies_at_a_checkpoint_changes_nothing(scene: Scene, number: int) -> None:
     outputs, died = scene.play_with_deaths(KillAtCheckpoint(number))
     assert died

@@ -26,7 +26,7 @@ def test_columns_come_as_numpy_and_ids_packed() -> None:
     numbers = TABLE.numbers(["x", "y"])
     assert numbers.shape == (2, 4)
     assert numbers.flags.c_contiguous
-    assert np.array_equal(numbers, [[1.5, np.nan, 3, 0], [1, 0, 1, 0]], equal_nan=True)
+    assert np.array_equal(numbers, np.array([[1.5, np.nan, 3, 0], [1, 0, 1, 0]]), equal_nan=True)
     assert TABLE.label().tolist() == [1, 0, 1, 0]
     assert TABLE.missing(["x", "word", "y"]) == {"x": 1, "word": 1, "y": 0}
     assert TABLE.numbers([]).shape == (0, 4)
