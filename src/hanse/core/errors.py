@@ -798,6 +798,12 @@ Several projects go by this name.
 Name the project by its id.
 请使用项目编号。
 
+409 project.changed
+A project keeps the members with which it was founded.
+项目成员自创建起不再变更。
+Have its owner found a new project with the members you want.
+请由所有者按所需成员新建项目。
+
 403 project.foreign
 The project belongs to others.
 该项目属于其他组织。

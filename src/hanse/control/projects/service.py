@@ -48,11 +48,31 @@ def record_offer(session: Session, me: OrganisationId, sender: OrganisationId, o
         session.add(project)
         session.flush()
         audit.append(session, sender, "project.offered", project.id, name=offer.name)
+    else:
+        _demand_same_members(session, offer)
     for place in offer.members:
-        if place.organisation != me or session.get(ProjectMember, (project.id, me)) is None:
-            own = Place(me, place.name, "invited") if place.organisation == me else place
-            _place(session, project.id, own)
+        if place.organisation != me:
+            _place(session, project.id, Place(place.organisation, _name_of(session, place), place.state))
+        elif session.get(ProjectMember, (project.id, me)) is None:
+            _place(session, project.id, Place(me, place.name, "invited"))
     return project
+
+
+def _demand_same_members(session: Session, offer: ProjectOffered) -> None:
+    """Raise unless the members are those that were agreed to: grants hold for all of them, whoever they are."""
+    agreed = {place.organisation for place in members(session, offer.project)}
+    if {place.organisation for place in offer.members} != agreed:
+        raise fault("project.changed", f"project {offer.project} is offered again with other members")
+
+
+def _name_of(session: Session, place: Place) -> str:
+    """Return how this organisation calls a member: by the name it was paired under, whatever the project's owner says.
+
+    Pipelines name organisations, so that a name must not lead to another one.
+    """
+    paired = {member.organisation: member.name for member in organisations.list_members(session)}
+    taken = place.organisation not in paired and place.name in paired.values()
+    return place.organisation if taken else paired.get(place.organisation, place.name)
 
 
 def accept(session: Session, me: Identity, project_id: ProjectId) -> Project:
