@@ -97,9 +97,14 @@ class GrantOffered(msgspec.Struct, frozen=True, tag=True):
     project: ProjectKey
     dataset: Title
     schema: Schema
-    rows: Annotated[int, msgspec.Meta(ge=0)]
+    rows: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
     until: Moment | None
-    disclosure_limit: float
+    disclosure_limit: Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+
+    def __post_init__(self) -> None:
+        uses = [column.use for column in self.schema.columns]
+        if uses.count("id") != 1 or uses.count("label") > 1 or len(set(self.schema.names)) < len(uses):
+            raise ValueError("a schema has one id, at most one label, and no name twice")
 
 
 class GrantRevoked(msgspec.Struct, frozen=True, tag=True):
