@@ -16,6 +16,9 @@ from hanse.core.schema import Schema
 PREDICT = "predict"
 """The one word of a pipeline that is no component: use what a model's component fitted, on other rows."""
 
+MOST_TASKS, MOST_INPUTS, MOST_PARTIES = 500, 50, 50
+"""What a pipeline may have at most: a partner may send any, and every party checks it before it can say no."""
+
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 ArtefactKind = Literal["table", "model", "rule", "report"]
 
@@ -30,17 +33,17 @@ class TaskSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     component: Name
     settings: dict[str, Any] = {}
     party_settings: dict[PartyId, dict[str, Any]] = {}
-    inputs: dict[str, str] = {}
+    inputs: Annotated[dict[str, str], msgspec.Meta(max_length=MOST_INPUTS)] = {}
 
 
 class PipelineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A graph of components, with the organisation (by name) that stands behind each party."""
 
-    name: str
-    project: str
-    parties: dict[PartyId, str]
-    tasks: dict[TaskName, TaskSpec]
-    description: str = ""
+    name: Annotated[str, msgspec.Meta(max_length=200)]
+    project: Annotated[str, msgspec.Meta(max_length=64)]
+    parties: Annotated[dict[PartyId, str], msgspec.Meta(max_length=MOST_PARTIES)]
+    tasks: Annotated[dict[TaskName, TaskSpec], msgspec.Meta(max_length=MOST_TASKS)]
+    description: Annotated[str, msgspec.Meta(max_length=4000)] = ""
 
 
 class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

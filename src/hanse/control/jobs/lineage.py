@@ -1,6 +1,6 @@
 """Where the inputs of a task come from, read off the pipeline: pure functions on a spec."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hanse.control.models.service import REFERENCE
@@ -31,14 +31,17 @@ def upstream(spec: PipelineSpec, name: TaskName) -> tuple[TaskName, ...]:
 
 def datasets_of(spec: PipelineSpec, party: PartyId, name: TaskName) -> tuple[str, ...]:
     """Return the names of the party's datasets that reach a task, sorted."""
-    tasks = (spec.tasks[task] for task in upstream(spec, name))
-    names = (settings_of(task, party).get(DATASET) for task in tasks if task.component == DATASET)
-    return tuple(sorted({found for found in names if isinstance(found, str)}))
+    return _names_in((spec.tasks[task] for task in upstream(spec, name)), party)
 
 
 def all_datasets_of(spec: PipelineSpec, party: PartyId) -> tuple[str, ...]:
     """Return the names of the party's datasets in the whole pipeline, sorted."""
-    return tuple(sorted({found for name in spec.tasks for found in datasets_of(spec, party, name)}))
+    return _names_in(spec.tasks.values(), party)
+
+
+def _names_in(tasks: Iterable[TaskSpec], party: PartyId) -> tuple[str, ...]:
+    names = (settings_of(task, party).get(DATASET) for task in tasks if task.component == DATASET)
+    return tuple(sorted({found for found in names if isinstance(found, str)}))
 
 
 def models_of(spec: PipelineSpec) -> tuple[ModelVersionId, ...]:

@@ -66,3 +66,18 @@ def test_a_pipeline_that_bites_its_tail_is_walked_once() -> None:
         {TaskName("a"): TaskSpec("x", inputs={"in": "b.out"}), TaskName("b"): TaskSpec("x", inputs={"in": "a.out"})},
     )
     assert upstream(loop, TaskName("a")) == ("a", "b")
+
+
+def test_the_datasets_of_a_long_chain_are_found_in_one_pass() -> None:
+    class Counted(dict[TaskName, TaskSpec]):
+        reads = 0
+
+        def __getitem__(self, name: TaskName) -> TaskSpec:
+            self.reads += 1
+            return super().__getitem__(name)
+
+    tasks = Counted({TaskName("t0"): TaskSpec("dataset", {"dataset": "calls"})})
+    for number in range(1, 400):
+        tasks[TaskName(f"t{number}")] = TaskSpec("psi", inputs={"table": f"t{number - 1}.table"})
+    assert all_datasets_of(PipelineSpec("x", "p", {}, tasks), host(1)) == ("calls",)
+    assert tasks.reads <= len(tasks)
