@@ -9,18 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
+from hanse.cli.outcome import demand_success
 from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show
 from hanse.cli.units import bytes_text, seconds_text
 from hanse.cli.watching import Board
 from hanse.client import Client, connect
-from hanse.client.refusal import Refusal
 from hanse.client.resources import Failure, Job, Task
-from hanse.core.faults import Fault, HanseError, fault
+from hanse.core.faults import fault
 from hanse.core.specs import PipelineSpec
 
 commands = typer.Typer(no_args_is_help=True, help="Run a pipeline with your partners, watch it, stop it.")
-
-REJECTED = 422
 
 JobId = Annotated[str, typer.Argument(help="Id of the job: hanse job list.")]
 
@@ -91,18 +89,6 @@ def read_pipeline(file: Path) -> PipelineSpec:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         remedy = "write it with hanse.client.Pipeline, whose json() is such a file"
         raise fault("pipeline.unreadable", f"{file}: {error}", remedy, step="read the pipeline") from error
-
-
-def demand_success(job: Job) -> None:
-    """Raise the fault of a job that did not succeed, naming its first failed task when the job has none."""
-    if job.state == "succeeded":
-        return
-    if job.problems:
-        raise Refusal(REJECTED, Fault("job.rejected", step=job.name), problems=job.problems)
-    failure = job.fault or next((task.fault for task in job.tasks if task.fault is not None), None)
-    if failure is None:
-        raise fault("job.ended", f"the job is {job.state}", f"hanse job show {job.id}", step=job.name)
-    raise HanseError(failure.fault())
 
 
 def draw_job(console: Console, job: Job) -> None:

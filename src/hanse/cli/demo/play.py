@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from hanse.cli.commands.jobs import demand_success
 from hanse.cli.demo.cast import DEPTH, TEST_SHARE, TREES, Cast, Player, consent
 from hanse.cli.demo.pooled import Objective, Pool, farthest, judge_pool, read_pool, read_scores
 from hanse.cli.demo.stage import MemoryMeter, NodeProcess
 from hanse.cli.demo.story import INDENT, Story
+from hanse.cli.outcome import demand_success
 from hanse.cli.watching import Board
 from hanse.client import AsyncClient, Pipeline
 from hanse.client.resources import Job
@@ -297,7 +297,8 @@ async def _collect(
         bytes_sent={actor.name: sum(map(_sent, jobs)) for actor, jobs in mine.items()},
         learns=job.learns,
         disclosure={
-            actor.name: [msgspec.to_builtins(use) for use in jobs[-1].disclosure] for actor, jobs in mine.items()
+            actor.name: [msgspec.to_builtins(use) for use in jobs[-1].disclosure if use.guest != actor.name]
+            for actor, jobs in mine.items()
         },
         scored=[Scored(mask(name), scores[name]) for name in _five(scores)],
         scored_rows=len(scores),
