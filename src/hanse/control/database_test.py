@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import String, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hanse.control.audit import service as audit
 from hanse.control.audit.tables import AuditLine
-from hanse.control.database import Database, Record, explain
+from hanse.control.database import Database, Record
 from hanse.core.faults import HanseError
 from hanse.core.schema import Column, Schema
 
@@ -112,14 +111,25 @@ def test_objects_outlive_their_transaction(database: Database) -> None:
     assert counter.value == 7
 
 
-def test_complaints_of_the_disk_are_in_the_catalogues_words(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_opened_is_told_as_such(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'absent' / 'test.db'}")
     with pytest.raises(HanseError) as caught, database.read() as session:
         session.execute(select(1))
     assert caught.value.fault.code == "database.unopened"
-    full = explain(OperationalError("", None, Exception("database or disk is full")))
-    assert isinstance(full, HanseError)
-    assert full.fault.code == "database.full"
+
+
+def test_a_full_disk_is_told_as_such_and_nothing_of_the_transaction_is_kept(database: Database) -> None:
+    def fill() -> None:
+        with database.write() as session:
+            session.get_one(Counter, "a").value = 1
+            session.flush()
+            session.connection().exec_driver_sql("PRAGMA max_page_count = 1")  # not below what is there already
+            session.add_all(Counter(name=f"{i:019}", value=i) for i in range(5000))
+
+    with pytest.raises(HanseError) as caught:
+        fill()
+    assert caught.value.fault.code == "database.full"
+    assert read_value(database) == 0
 
 
 def test_audit_lines_are_numbered_and_can_be_neither_changed_nor_removed(database: Database) -> None:

@@ -13,7 +13,11 @@ from hanse.core.ids import GrantId, OrganisationId, ProjectId
 from hanse.core.job_messages import Acknowledged
 from hanse.core.schema import Schema
 
-Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+"""A name that others chose: no control characters, which a terminal would obey."""
+
+NAME_LENGTH = 256
+
 Pem = Annotated[str, msgspec.Meta(max_length=16 << 10)]
 Address = Annotated[str, msgspec.Meta(max_length=255)]
 Seal = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -105,6 +109,8 @@ class GrantOffered(msgspec.Struct, frozen=True, tag=True):
         uses = [column.use for column in self.schema.columns]
         if uses.count("id") != 1 or uses.count("label") > 1 or len(set(self.schema.names)) < len(uses):
             raise ValueError("a schema has one id, at most one label, and no name twice")
+        if not all(name.isprintable() and 0 < len(name) <= NAME_LENGTH for name in self.schema.names):
+            raise ValueError(f"a column has a printable name of at most {NAME_LENGTH} characters")
 
 
 class GrantRevoked(msgspec.Struct, frozen=True, tag=True):

@@ -267,3 +267,17 @@ def test_a_revoked_offer_stays_revoked_however_often_it_is_repeated(office: Offi
         grants.record_offer(session, office.partner, offer)
     with office.database.read() as session:
         assert grants.list_offers(session, office.project) == []
+
+
+@pytest.mark.parametrize("name", ["", "\x1b[2J", "two\nlines", "n" * 257])
+def test_an_offer_whose_names_a_terminal_would_obey_is_not_even_read(name: str) -> None:
+    grant = GrantId("grant-0123456789abcdef")
+    columns = (Column("phone", "text", "id"), Column(name, "text"))
+    column = {"type": "GrantOffered", "grant": grant, "project": THEIRS, "dataset": "calls", "rows": 7, "until": None}
+    column |= {"schema": Schema(columns), "disclosure_limit": 0.1}
+    dataset = {**column, "schema": SCHEMA, "dataset": name}
+    for offer in (column, dataset):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.msgpack.decode(msgspec.msgpack.encode(offer), type=FederationRequest)
+    well = msgspec.msgpack.encode({**column, "schema": SCHEMA})
+    assert msgspec.msgpack.decode(well, type=FederationRequest).dataset == "calls"
