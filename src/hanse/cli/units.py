@@ -23,3 +23,8 @@ def seconds_text(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def number_text(value: float) -> str:
+    """Return a figure: counts whole (`4,930`), all else with four decimals (`0.8124`)."""
+    return f"{value:,.0f}" if value == round(value) and abs(value) > 1 else f"{value:.4f}"

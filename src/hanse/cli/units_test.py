@@ -1,7 +1,7 @@
 import pytest
 
 from hanse.cli.language import language
-from hanse.cli.units import bytes_text, seconds_text
+from hanse.cli.units import bytes_text, number_text, seconds_text
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,11 @@ def test_sizes_have_a_decimal_unit(size: float | None, text: str) -> None:
 )
 def test_durations_are_as_exact_as_they_are_long(seconds: float | None, text: str) -> None:
     assert seconds_text(seconds) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(4930.0, "4,930"), (0.81239, "0.8124"), (1.0, "1.0000"), (0.0, "0.0000")])
+def test_counts_are_whole_and_rates_have_four_decimals(value: float, text: str) -> None:
+    assert number_text(value) == text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from hanse.cli.units import bytes_text, seconds_text
+from hanse.cli.units import bytes_text, number_text, seconds_text
 from hanse.client.resources import Job, JobEvent, Task
 
 MARKS = {
@@ -81,16 +81,16 @@ class Board:
             return
         if task.state == "succeeded":
             self._bars.update(row, total=1, completed=1)
-        self._bars.update(row, visible=True, mark=mark, note=escape(self.summary(task)))
+        self._bars.update(row, visible=True, mark=mark, note=escape(self._result(task)))
         self._bars.stop_task(row)
-        self._line(f"{mark} {task.name} {escape(self.summary(task))}")
+        took = [seconds_text(task.seconds)] if task.seconds is not None else []
+        self._line(f"{mark} {task.name} {escape(' · '.join([*took, self._result(task)]).removesuffix(' · '))}")
 
-    def summary(self, task: Task) -> str:
+    def _result(self, task: Task) -> str:
         """Return what is worth knowing of a task that has ended."""
         parts = [] if task.state == "succeeded" else [task.state]
-        parts += [seconds_text(task.seconds)] if task.seconds is not None else []
         parts += [f"sent {bytes_text(sum(task.bytes_sent.values()))}"] if task.bytes_sent else []
-        parts += [f"{name} {value:.4f}" for name, value in self._metrics.get(task.name, {}).items()]
+        parts += [f"{name} {number_text(value)}" for name, value in self._metrics.get(task.name, {}).items()]
         return " · ".join(parts)
 
     def _progress(self, task: str, data: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ class Board:
         self._bars.update(self._rows[task], note=self._note(task, ""))
 
     def _note(self, task: str, note: str) -> str:
-        numbers = [f"{name} {value:.4f}" for name, value in self._metrics.get(task, {}).items()]
+        numbers = [f"{name} {number_text(value)}" for name, value in self._metrics.get(task, {}).items()]
         return escape(" · ".join(part for part in [note, *numbers] if part))
 
     def _line(self, text: str) -> None:

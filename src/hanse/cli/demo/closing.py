@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -51,9 +52,8 @@ def _draw_customers(story: Story, outcome: Outcome) -> None:
     story.facts(((one.id, f"{one.score:.4f}") for one in outcome.scored), ("", "bold"))
     for check in outcome.checks:
         mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
-        story.line(
-            f"{mark} equal to the scores of the {check.rows:,} {check.against} [dim](to {check.farthest:.0e})[/]"
-        )
+        apart = "exactly" if check.farthest == 0 else f"to {check.farthest:.0e}"
+        story.line(f"{mark} equal to the scores of the {check.rows:,} {check.against}, {apart}")
 
 
 def _draw_learns(story: Story, outcome: Outcome) -> None:
@@ -67,7 +67,8 @@ def _draw_learns(story: Story, outcome: Outcome) -> None:
         story.line(f"[cyan]{escape(role)}[/]")
         for (whose, text), tasks in lines.items():
             if whose == role:
-                story.line(f"  {escape(text)} [dim]({escape(', '.join(tasks))})[/]")
+                line = Text.assemble(text, " ", (f"({', '.join(tasks)})", "dim"))
+                story.indented(Padding(line, (0, 0, 0, 2), expand=False))
     for organisation, uses in outcome.disclosure.items():
         for use in uses:
             told = f"{use['used']:,} of the {use['ceiling']:,} that the disclosure figure {use['limit']:g} allows"
