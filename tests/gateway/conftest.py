@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.gateway.house import GUEST, HOST, JOB, House, open_house
+from tests.gateway.house import FAST, GUEST, HOST, JOB, House, open_house
 from tests.network.proxy import wait_until
 
 
 @pytest.fixture
-async def bank(tmp_path: Path) -> AsyncIterator[House]:
-    house = await open_house(tmp_path, "bank")
+async def bank(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """The bank; a test that wants another timing parametrizes it indirectly."""
+    house = await open_house(tmp_path, "bank", getattr(request, "param", FAST))
     yield house
     await house.gateway.stop()
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 
 import pytest
-from tests.gateway.house import GUEST, HOST, JOB, TASK, House, Process
+from tests.gateway.house import GUEST, HOST, IMPATIENT, JOB, TASK, House, Process
 from tests.network.proxy import Proxy, wait_until
 
 from hanse.core import frames
@@ -44,11 +44,12 @@ async def test_a_message_of_50_mb_arrives_whole_and_both_transcripts_agree(
 async def test_a_link_that_fails_again_and_again_loses_and_doubles_nothing(
     bank: House, telecom: House, parties: dict, harm: str
 ) -> None:
+    noise = os.urandom(1 << 20)
+    messages = [noise[number : number * 4999 + 1] for number in range(150)]
     async with Proxy(telecom.port) as proxy:
         telecom.gateway.pin(bank.peer())
         bank.gateway.pin(telecom.peer(proxy.address))
         guest, host = await attach_both(bank, telecom, parties)
-        messages = [os.urandom(1 + number * 7919) for number in range(250)]
 
         async def send(process: Process, peer: str) -> None:
             for message in messages:
@@ -111,12 +112,13 @@ async def test_frames_that_come_before_the_attempt_is_opened_wait_for_it(
 
 async def test_what_an_attempt_sent_before_it_ended_still_arrives(bank: House, telecom: House, linked: dict) -> None:
     guest = await Process.attach(bank, bank.open(linked))
-    payload = os.urandom(7_000_000)
+    token = telecom.open(linked)
+    payload = os.urandom(11_000_000)
     await guest.send_message(HOST, payload)
     await guest.send(frames.Leave(True))
     assert await guest.recv() == (frames.Leave(True), b"")
-    assert bank.close().bytes_sent == {HOST: 7_000_000}
-    host = await Process.attach(telecom, telecom.open(linked))
+    assert bank.close().bytes_sent == {HOST: 11_000_000}
+    host = await Process.attach(telecom, token)
     assert await host.recv_message() == payload
     assert await host.recv() == (frames.Gone(GUEST, None), b"")
     guest.close()
@@ -203,6 +205,7 @@ async def test_a_restarted_node_ends_the_attempts_it_had_and_starts_new_ones(
         process.close()
 
 
+@pytest.mark.parametrize("bank", [IMPATIENT], indirect=True)
 async def test_a_peer_that_stays_away_is_given_up(bank: House, telecom: House, linked: dict) -> None:
     guest = await Process.attach(bank, bank.open(linked))
     await telecom.gateway.stop()

@@ -29,7 +29,8 @@ from hanse.gateway.shapes import Identity, PinnedPeer, Traffic
 
 JOB, TASK = JobId("job-0000000000000001"), TaskName("align")
 GUEST, HOST = PartyId("guest"), PartyId("host-1")
-FAST = Timing(heartbeat_s=0.2, away_s=3.0, early_s=1.0, redial_s=0.3)
+FAST = Timing(heartbeat_s=0.5, away_s=60.0, early_s=60.0, redial_s=0.3)
+IMPATIENT = Timing(heartbeat_s=0.2, away_s=1.0, early_s=0.5, redial_s=0.3)
 
 
 def make_identity(directory: Path, name: str, *, days: int = 30) -> Identity:
@@ -82,7 +83,7 @@ class Side:
     def takes_part(self, organisation: OrganisationId, job: JobId) -> bool:
         return (organisation, job) in self.members
 
-    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int) -> Fault | None:
+    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int, most: int | None) -> Fault | None:
         if self.spent + count > self.limit:
             return Fault("disclosure.limit")
         self.spent += count

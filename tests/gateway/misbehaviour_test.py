@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -10,12 +11,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.gateway.house import GUEST, HOST, JOB, TASK, House, Intruder, Process, make_identity, open_house
+from tests.gateway.house import GUEST, HOST, IMPATIENT, JOB, TASK, House, Intruder, Process, make_identity, open_house
 from tests.network.proxy import wait_until
 
 from hanse.core import frames
 from hanse.core.faults import HanseError
-from hanse.gateway import wire
+from hanse.gateway import server, wire
 from hanse.gateway.certificates import is_signed_by, stranger_context
 from hanse.gateway.pairing import introduce, post_pairing
 from hanse.gateway.shapes import PinnedPeer
@@ -123,6 +124,7 @@ async def test_a_peer_that_ignores_its_window_is_stopped(bank: House, parties: d
     assert bank.close().bytes_received[HOST] <= wire.WINDOW_BYTES
 
 
+@pytest.mark.parametrize("bank", [IMPATIENT], indirect=True)
 async def test_early_frames_are_bounded_in_size_number_and_time(bank: House, parties: dict, evil: Intruder) -> None:
     await evil.greet()
     for attempt in range(1, 40):
@@ -255,6 +257,29 @@ async def test_nothing_below_tls_1_3_is_spoken(bank: House) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await asyncio.open_connection("127.0.0.1", bank.port, ssl=context)
+
+
+async def test_a_stranger_that_connects_and_says_nothing_whole_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_S", 0.3)
+    monkeypatch.setattr(server, "REQUEST_S", 0.3)
+    house = await open_house(tmp_path, "bank")
+    context = stranger_context(None)
+    address = ("127.0.0.1", house.port)
+    mute, mute_writer = await asyncio.open_connection(*address)
+    slow, slow_writer = await asyncio.open_connection(*address, ssl=context)
+    slow_writer.write(b"GET /v1/pair HTTP/1.1\r\nHost: x\r\n")
+    lazy, lazy_writer = await asyncio.open_connection(*address, ssl=context)
+    lazy_writer.write(b"POST /v1/pair HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+    with contextlib.suppress(ConnectionError):
+        assert await mute.read() == b""
+    with contextlib.suppress(ConnectionError):
+        assert await slow.read() == b""
+    assert b" 400 " in await lazy.readline()
+    for writer in (mute_writer, slow_writer, lazy_writer):
+        writer.close()
+    await house.gateway.stop()
 
 
 async def test_a_suspended_organisation_is_cut_off_and_its_attempts_learn_it(

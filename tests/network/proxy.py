@@ -60,12 +60,14 @@ class Proxy:
     def thaw(self) -> None:
         self._flowing.set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        pipe = asyncio.current_task()
-        assert pipe is not None
+        pipe = asyncio.create_task(self._run(reader, writer))
         self._pipes.add(pipe)
+        pipe.add_done_callback(self._pipes.discard)
+
+    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         try:
             if self._is_cut:
                 return
@@ -79,7 +81,6 @@ class Proxy:
         except OSError:
             pass
         finally:
-            self._pipes.discard(pipe)
             self._writers.discard(writer)
             writer.transport.abort()
 

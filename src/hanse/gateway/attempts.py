@@ -17,6 +17,8 @@ STREAMS = 256
 MESSAGE_BYTES = 8 << 30
 TAKEN_BYTES = 1 << 20
 EARLY_ATTEMPTS = 32
+EARLY_BYTES = 2 << 20
+"""An attempt says little before it has heard the others: the greeting of the runtimes, not more."""
 PAST_TASKS = 8192
 
 Inbound = wire.Piece | wire.Finished
@@ -153,7 +155,7 @@ class OpenAttempt:
     def _line(self, table: dict[tuple[PartyId, int], Transcript], peer: PartyId, stream: int) -> Transcript:
         line = table.get((peer, stream))
         if line is None:
-            if not 0 <= stream < 1 << 31 or len(table) >= STREAMS * len(self.peers):
+            if not 0 <= stream < 1 << 31 or sum(owner == peer for owner, _ in table) >= STREAMS:
                 raise Refusal(f"stream {stream}: no number of a stream, or one of too many", breaks=True)
             line = table[peer, stream] = Transcript()
         return line
@@ -173,8 +175,8 @@ class EarlyFrames:
             raise Refusal(f"has early frames for more than {EARLY_ATTEMPTS} attempts")
         since, size_bytes, held = self._waiting.get(slot, (time.monotonic(), 0, []))
         size_bytes += wire.cost(body)
-        if size_bytes > wire.WINDOW_BYTES + wire.cost(b""):
-            raise Refusal(f"sends more than its window of {wire.WINDOW_BYTES} bytes before the attempt began")
+        if size_bytes > EARLY_BYTES:
+            raise Refusal(f"sends more than {EARLY_BYTES} bytes before the attempt began")
         held.append((head, body))
         self._waiting[slot] = (since, size_bytes, held)
 

@@ -297,6 +297,8 @@ class Gateway:
             for organisation, session in self._sessions.items():
                 if not session.is_connected:
                     self._lose_all(organisation, "peer.away", "its node cannot be reached", since=session.away_since)
+                    if time.monotonic() - session.away_since >= self._timing.away_s:
+                        session.lanes.drop_leaving()
 
     # ------------------------------------------------------------------ frames
 
@@ -419,7 +421,7 @@ class Gateway:
     async def _spend(self, opened: OpenAttempt, spend: frames.Spend) -> None:
         problem: Fault | None = Fault("node.failed", opened.party, cause="the count of queries could not be kept")
         try:
-            problem = await self._node.spend(*opened.key, spend.count)
+            problem = await self._node.spend(*opened.key, spend.count, spend.most)
         except HanseError as error:
             problem = error.fault
         finally:

@@ -103,6 +103,11 @@ class Lanes:
         if lane is not None:
             lane.changed.set()
 
+    def drop_leaving(self) -> None:
+        """Close the lanes of attempts that have ended: the peer has been away for too long to need the rest."""
+        for key in [key for key, lane in self._lanes.items() if lane.is_leaving]:
+            self.drop(key)
+
     def drop_all(self) -> None:
         """Close every lane, and forget all control frames."""
         self._control.clear()

@@ -7,6 +7,7 @@ whose pinned root signed it.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from hanse.gateway.shapes import NodeSide
 PAIR_BYTES = 64 << 10
 PAIRINGS = 8
 HANDSHAKE_S = 10.0
+REQUEST_S = 10.0
+"""A connection that has not sent its first request by then is cut, and so is a pairing that takes longer."""
+
 CLOSE_S = 2.0
 STRANGER = "stranger"
 
@@ -41,6 +45,7 @@ class PartyPort:
         self._accept = accept
         self._refuse = refuse
         self._pairings = asyncio.Semaphore(PAIRINGS)
+        self._silent: set[web.RequestHandler] = set()
         app = web.Application(middlewares=[self._identify], client_max_size=PAIR_BYTES)
         app.router.add_get("/v1/pair", self._introduce)
         app.router.add_post("/v1/pair", self._pair)
@@ -53,7 +58,11 @@ class PartyPort:
         if self._runner.server is None:
             raise RuntimeError("the application was not set up")
         self._listener = await asyncio.get_running_loop().create_server(
-            self._runner.server, host, port, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S
+            partial(self._connect, self._runner.server),
+            host,
+            port,
+            ssl=self._context,
+            ssl_handshake_timeout=HANDSHAKE_S,
         )
         return int(self._listener.sockets[0].getsockname()[1])
 
@@ -62,9 +71,23 @@ class PartyPort:
         self._listener.close()
         await self._runner.cleanup()
 
+    def _connect(self, server: web.Server) -> web.RequestHandler:
+        """Return a protocol for a new connection, and look later whether a whole request has come."""
+        protocol = server()
+        self._silent.add(protocol)
+        asyncio.get_running_loop().call_later(HANDSHAKE_S + REQUEST_S, self._cut_if_silent, protocol)
+        return protocol
+
+    def _cut_if_silent(self, protocol: web.RequestHandler) -> None:
+        if protocol in self._silent:
+            self._silent.discard(protocol)
+            if protocol.transport is not None:
+                protocol.transport.abort()
+
     @web.middleware
     async def _identify(self, request: web.Request, handler: Respond) -> web.StreamResponse:
         """Let a request through when its client certificate allows it, or when it asks to be paired."""
+        self._silent.discard(request.protocol)
         tls = request.transport.get_extra_info("ssl_object") if request.transport else None
         leaf = tls.getpeercert(binary_form=True) if tls else None
         organisation = self._roots.organisation_of(leaf)
@@ -73,8 +96,11 @@ class PartyPort:
         elif request.path != "/v1/pair":
             shown = "a certificate that no pinned root signed" if leaf else "no client certificate"
             self._refuse(STRANGER, f"asks for {request.method} {request.path[:64]} from {request.remote} with {shown}")
-            return web.json_response({"error": {"code": "peer.unknown"}}, status=403)
-        return await handler(request)
+            return _decline("peer.unknown", 403)
+        response = await handler(request)
+        if organisation is None:
+            response.force_close()
+        return response
 
     async def _open_session(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(timeout=CLOSE_S, compress=False, max_msg_size=wire.FRAME_BYTES)
@@ -87,14 +113,22 @@ class PartyPort:
 
     async def _pair(self, request: web.Request) -> web.StreamResponse:
         if self._pairings.locked():
-            return web.json_response({"error": {"code": "pair.busy"}}, status=429, headers={"Retry-After": "1"})
+            return _decline("pair.busy", 429)
         async with self._pairings:
             try:
-                document = msgspec.json.decode(await request.read(), type=dict[str, Any])
-                return web.json_response(await self._node.pair(document))
-            except (msgspec.DecodeError, UnicodeDecodeError):
+                async with asyncio.timeout(REQUEST_S):
+                    document = msgspec.json.decode(await request.read(), type=dict[str, Any])
+                    return web.json_response(await self._node.pair(document))
+            except (msgspec.DecodeError, UnicodeDecodeError, TimeoutError):
                 self._refuse(STRANGER, f"posts to /v1/pair from {request.remote} what is no JSON object")
-                return web.json_response({"error": {"code": "pair.unreadable"}}, status=400)
+                return _decline("pair.unreadable", 400)
             except HanseError as error:
                 self._refuse(STRANGER, f"is not paired from {request.remote}: {error.fault.code}")
-                return web.json_response({"error": {"code": error.fault.code}}, status=400)
+                return _decline(error.fault.code, 400)
+
+
+def _decline(code: str, status: int) -> web.Response:
+    """Answer with a code alone, on a connection that ends here."""
+    response = web.json_response({"error": {"code": code}}, status=status)
+    response.force_close()
+    return response

@@ -41,7 +41,7 @@ class Timing(msgspec.Struct, frozen=True):
 
     heartbeat_s: float = 5.0
     away_s: float = 600.0
-    early_s: float = 60.0
+    early_s: float = 600.0
     redial_s: float = 5.0
 
 

@@ -89,8 +89,11 @@ class NodeSide(Protocol):
         """Say whether the organisation is a party of the job, so that its early frames may wait for the attempt."""
         ...
 
-    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int) -> Fault | None:
-        """Count queries against the disclosure limit, durably, or say why they must not be answered."""
+    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int, most: int | None) -> Fault | None:
+        """Count queries against the disclosure limit, durably, or say why they must not be answered.
+
+        `most` is how many the dataset may then have answered in all; None leaves that to the node.
+        """
         ...
 
     def report(self, job: JobId, task: TaskName, attempt: int, party: PartyId, event: Event) -> None:
