@@ -10,11 +10,13 @@ Everything goes through the REST interface, as an administrator's script would.
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,18 +38,27 @@ ROWS = 600
 HERE = Path(__file__).resolve().parent
 NAMES = ("bank", "telecom", "shop")
 PARTIES = dict(zip(("guest", "host-1", "host-2"), NAMES, strict=True))
+PLANNED = "planned.py"
+
+Advertise = Callable[[str, int], str]
+"""What partners are told to dial, for a name and the port on which its node listens; empty: that port itself."""
 
 
 class Node:
-    """One organisation's node: a process that can be killed and started again on its directory."""
+    """One organisation's node: a process that can be killed and started again on its directory.
 
-    def __init__(self, name: str, folder: Path) -> None:
+    `script`, of this folder, runs its attempts and its planner.
+    """
+
+    def __init__(self, name: str, folder: Path, script: str = PLANNED, advertise: Advertise = lambda *_: "") -> None:
         self.name = name
+        self.script = script
         self.directory = folder / name
         self.directory.mkdir(parents=True)
         self.plan = self.directory / "faults.json"
         self.break_attempts([])
-        self._port = 0
+        self.port = _find_port()
+        self._advertised = advertise(name, self.port)
         self.start()
 
     def break_attempts(self, plan: list[dict[str, object]]) -> None:
@@ -56,14 +67,14 @@ class Node:
 
     def start(self) -> None:
         """Start the process and wait until it answers; a second start takes the same party port."""
-        command = [sys.executable, str(HERE / "node.py"), str(self.directory), self.name, str(self._port)]
-        command += [sys.executable, str(HERE / "planned.py"), str(self.plan)]
+        command = [sys.executable, str(HERE / "node.py"), str(self.directory), self.name, str(self.port)]
+        command += [sys.executable, str(HERE / self.script), str(self.plan)]
+        words = os.environ | ({"HANSE_ADVERTISE": self._advertised} if self._advertised else {})
         with (self.directory / "node.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=words
             )
         self.client = _wait(self._connect, START_S, f"{self.name} answers")
-        self._port = int(read_address(self.directory).party.rpartition(":")[2])
 
     def kill(self) -> None:
         """Kill the node's process, with what is left of its attempts' sockets, as a power cut would."""
@@ -173,12 +184,22 @@ class Federation:
 
 
 @contextmanager
-def raised(folder: Path, *, rows: int = ROWS, disclosure_limit: float = 5.0) -> Iterator[Federation]:
-    """Start the three nodes, pair them, share data and a project; at the end stop them and see that nothing is left."""
+def raised(
+    folder: Path,
+    *,
+    rows: int = ROWS,
+    disclosure_limit: float = 5.0,
+    scripts: Mapping[str, str] | None = None,
+    advertise: Advertise = lambda *_: "",
+) -> Iterator[Federation]:
+    """Start the three nodes, pair them, share data and a project; at the end stop them and see that nothing is left.
+
+    `scripts` names, for some of the nodes, another program for their attempts.
+    """
     with ExitStack() as stack:
         federation = Federation({})
         for name in NAMES:
-            federation.nodes[name] = Node(name, folder)
+            federation.nodes[name] = Node(name, folder, (scripts or {}).get(name, PLANNED), advertise)
             stack.callback(federation.nodes[name].stop)
         bank, telecom, shop = federation.nodes.values()
         for inviter, joiner in ((bank, telecom), (bank, shop), (telecom, shop)):
@@ -250,6 +271,12 @@ def _write_parquet(path: Path, table: dict[str, np.ndarray]) -> None:
 def _all_joined(node: Node, project: str) -> bool:
     (found,) = (p for p in node.client.projects() if p.id == project)
     return all(place.state == "accepted" for place in found.members)
+
+
+def _find_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait(look: Callable[[], T | None], limit_s: float, what: str) -> T:
