@@ -18,6 +18,7 @@ from hanse.core import frames
 from hanse.core.faults import HanseError
 from hanse.gateway import server, wire
 from hanse.gateway.certificates import is_signed_by, stranger_context
+from hanse.gateway.gateway import Gateway
 from hanse.gateway.pairing import introduce, post_pairing
 from hanse.gateway.shapes import PinnedPeer
 from hanse.gateway.transcript import Transcript
@@ -375,6 +376,15 @@ async def test_only_its_own_user_can_reach_the_socket_and_a_long_path_is_shorten
     assert path.parent.stat().st_mode & 0o777 == 0o700
     await house.gateway.stop()
     assert not path.parent.exists()
+
+
+async def test_a_gateway_whose_port_is_taken_leaves_nothing_behind(tmp_path: Path, bank: House) -> None:
+    gateway = Gateway(bank.identity, tmp_path / "second", bank.side)
+    with pytest.raises(OSError, match="address already in use"):
+        await gateway.start("127.0.0.1", bank.port)
+    await gateway.stop()
+    assert not gateway.socket_path.exists()
+    await gateway.stop()
 
 
 async def test_refusals_of_one_source_are_held_to_a_rate(bank: House, parties: dict, evil: Intruder) -> None:

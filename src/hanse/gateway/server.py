@@ -50,6 +50,7 @@ class PartyPort:
         app.router.add_get("/v1/pair", self._introduce)
         app.router.add_post("/v1/pair", self._pair)
         app.router.add_get("/v1/ws", self._open_session)
+        self._listener: asyncio.Server | None = None
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S, keepalive_timeout=30.0)
 
     async def start(self, host: str, port: int) -> int:
@@ -67,8 +68,10 @@ class PartyPort:
         return int(self._listener.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening and close every connection."""
-        self._listener.close()
+        """Stop listening and close every connection, as far as any of it had begun."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         await self._runner.cleanup()
 
     def _connect(self, server: web.Server) -> web.RequestHandler:

@@ -52,6 +52,7 @@ class AttemptSocket:
         self._serve = serve
         self._refuse = refuse
         self._lines: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
         self._own_directory: Path | None = None
         self.path = directory / "socket" / "attempts"
         if len(os.fsencode(self.path.absolute())) > PATH_BYTES:
@@ -69,7 +70,9 @@ class AttemptSocket:
 
     async def stop(self) -> None:
         """End every line and remove the socket."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         lines = list(self._lines)
         for line in lines:
             line.cancel()
