@@ -58,6 +58,16 @@ async def test_a_query_too_many_is_refused_and_not_counted(trio: Trio) -> None:
     assert count(trio) == {IDS["bank"]: MOST}
 
 
+async def test_jobs_at_the_same_time_share_what_the_smallest_row_allows(trio: Trio) -> None:
+    first, second = await start(trio), await start(trio)
+    assert await trio.telecom.desk.spend(first, FIT, 1, 2, 3) is None
+    refusal = await trio.telecom.desk.spend(second, FIT, 1, 2, 3)
+    assert refusal is not None
+    assert refusal.code == "disclosure.limit"
+    assert await trio.telecom.desk.spend(second, FIT, 1, 1, 3) is None
+    assert count(trio) == {IDS["bank"]: 3}
+
+
 async def test_an_attempt_is_told_what_was_used_before_it(trio: Trio) -> None:
     job = await start(trio)
     await trio.telecom.desk.spend(job, FIT, 1, 9)

@@ -68,8 +68,8 @@ class FusedAttempt:
     def report(self, event: Event) -> None:
         self.inner.report(event)
 
-    async def spend(self, queries: int) -> None:
-        await self.inner.spend(queries)
+    async def spend(self, queries: int, most: int | None = None) -> None:
+        await self.inner.spend(queries, most)
 
     def save(self, number: int, state: bytes) -> None:
         self.inner.save(number, state)

@@ -77,8 +77,8 @@ class ControlSide:
     def takes_part(self, organisation: OrganisationId, job: JobId) -> bool:
         return self._desk.takes_part(organisation, job)
 
-    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int) -> Fault | None:
-        return await self._desk.spend(job, task, attempt, count)
+    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int, most: int | None) -> Fault | None:
+        return await self._desk.spend(job, task, attempt, count, most)
 
     def report(self, job: JobId, task: TaskName, attempt: int, party: PartyId, event: Event) -> None:
         self._desk.report(job, task, attempt, party, event)

@@ -39,10 +39,14 @@ class Report(msgspec.Struct, frozen=True, tag=True):
 
 
 class Spend(msgspec.Struct, frozen=True, tag=True):
-    """process → gateway: `count` more queries are about to be answered; wait for `Spent` before answering."""
+    """process → gateway: `count` more queries are about to be answered; wait for `Spent` before answering.
+
+    With `most`, no more than that many may then have been answered in all, by whatever job.
+    """
 
     id: int
     count: int
+    most: int | None = None
 
 
 class Spent(msgspec.Struct, frozen=True, tag=True):

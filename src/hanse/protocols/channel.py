@@ -64,7 +64,7 @@ class Attempt(Protocol):
 
     def report(self, event: Event) -> None: ...
 
-    async def spend(self, queries: int) -> None: ...
+    async def spend(self, queries: int, most: int | None = None) -> None: ...
 
     def save(self, number: int, state: bytes) -> None: ...
 
@@ -174,9 +174,13 @@ class Party:
     def note(self, text: str) -> None:
         self._attempt.report(Note(text))
 
-    async def spend(self, queries: int) -> None:
-        """Count queries against the dataset's disclosure limit, durably, before they are answered."""
-        await self._attempt.spend(queries)
+    async def spend(self, queries: int, most: int | None = None) -> None:
+        """Count queries against the dataset's disclosure limit, durably, before they are answered.
+
+        `disclosure.used` is what was counted before this attempt began; other jobs go on counting. `most` is how many
+        may have been answered in all, these included: the node holds to it, in the same moment as it counts.
+        """
+        await self._attempt.spend(queries, most)
 
     def checkpoint(self, state: msgspec.Struct) -> None:
         """Keep `state` so that a restarted attempt goes on from here. Never put an encryption seed into it."""

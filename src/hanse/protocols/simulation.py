@@ -71,7 +71,9 @@ class MemoryAttempt:
     def report(self, event: Event) -> None:
         self.events.append(event)
 
-    async def spend(self, queries: int) -> None:
+    async def spend(self, queries: int, most: int | None = None) -> None:
+        if most is not None and self.spent + queries > most:
+            raise fault("disclosure.limit", f"{self.spent} queries are answered, {queries} more would pass {most}")
         self.spent += queries
 
     def save(self, number: int, state: bytes) -> None:
@@ -293,8 +295,8 @@ class _TappedAttempt:
     def report(self, event: Event) -> None:
         self.inner.report(event)
 
-    async def spend(self, queries: int) -> None:
-        await self.inner.spend(queries)
+    async def spend(self, queries: int, most: int | None = None) -> None:
+        await self.inner.spend(queries, most)
 
     def save(self, number: int, state: bytes) -> None:
         self.inner.save(number, state)

@@ -73,10 +73,10 @@ class NodeAttempt:
         if self._post is not None:
             self._post.report(event)
 
-    async def spend(self, queries: int) -> None:
+    async def spend(self, queries: int, most: int | None = None) -> None:
         if self._post is None:
             raise fault("disclosure.uncounted", "without a gateway no query can be counted", "run it through a node")
-        await self._post.spend(queries)
+        await self._post.spend(queries, most)
 
     def save(self, number: int, state: bytes) -> None:
         self._checkpoints.save(number, state)

@@ -160,13 +160,13 @@ class Post:
             self._told_at = time.monotonic()
             self._notify(Alive(event.done, event.total))
 
-    async def spend(self, queries: int) -> None:
-        """Have the node count queries durably. Raises HanseError when they must not be answered."""
+    async def spend(self, queries: int, most: int | None = None) -> None:
+        """Have the node count queries durably, `most` in all. Raises HanseError when they must not be answered."""
         spend_id = next(self._ids)
         spent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spends[spend_id] = spent
         try:
-            await self._write(frames.Spend(spend_id, queries))
+            await self._write(frames.Spend(spend_id, queries, most))
             await spent
         finally:
             del self._spends[spend_id]

@@ -145,9 +145,9 @@ async def test_junk_on_the_runtime_s_own_stream_is_the_sender_s_fault(tmp_path: 
 
 async def test_a_spend_that_is_refused_raises_the_node_s_fault(tmp_path: Path) -> None:
     async with line(tmp_path, Limits()) as (post, node):
-        spending = asyncio.create_task(post.spend(3))
+        spending = asyncio.create_task(post.spend(3, 40))
         head, _ = await node.hear()
-        assert head == frames.Spend(1, 3)
+        assert head == frames.Spend(1, 3, 40)
         await node.say(frames.Spent(1, Fault("disclosure.limit")))
         with pytest.raises(HanseError, match="disclosure"):
             await spending

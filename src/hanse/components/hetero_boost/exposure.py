@@ -22,6 +22,13 @@ def rho(queries: int, row: int, samples: int) -> float:
     return queries / weight if weight else math.inf
 
 
+def most_queries(row: int, samples: int, limit: float) -> int:
+    """Return how many queries may be answered in all when the smallest row has `row` samples: rho(most) <= limit."""
+    weight = row * math.log(samples / row) if 0 < row < samples else 0.0
+    most = math.floor(min(limit * weight, 1 << 53))
+    return most if not most or rho(most, row, samples) <= limit else most - 1
+
+
 def least_row(queries: int, samples: int, limit: float) -> int | None:
     """Return the smallest allowed row, or None when not even two halves of the samples satisfy the rule.
 

@@ -19,6 +19,16 @@ def test_every_row_of_the_least_size_and_more_keeps_the_limit(samples: int, quer
     assert least == 1 or least == samples // 2 or exposure.rho(queries, least - 1, samples) > limit
 
 
+@pytest.mark.parametrize("samples", [10, 569, 20_000, 1_000_000])
+@pytest.mark.parametrize("limit", [0.05, 0.1, 1.0])
+def test_the_most_queries_keep_the_limit_and_one_more_does_not(samples: int, limit: float) -> None:
+    for row in {1, samples // 10, samples // 3, samples // 2}:
+        most = exposure.most_queries(row, samples, limit)
+        assert most == 0 or exposure.rho(most, row, samples) <= limit
+        assert exposure.rho(most + 1, row, samples) > limit
+    assert exposure.most_queries(samples, samples, limit) == 0
+
+
 def test_the_figures_of_the_argument_come_out() -> None:
     # 100 trees of depth 5 at the default limit of 0.1
     least_of_million = exposure.least_row(1600, 1_000_000, 0.1)

@@ -182,6 +182,14 @@ def test_bins_are_merged_until_the_limit_holds_and_no_further() -> None:
     assert coarse[0]["rows"] >= 2
 
 
+def test_what_other_jobs_ask_meanwhile_counts_too() -> None:
+    attempts = {PartyId(party): MemoryAttempt() for party in ("guest", "host-1")}
+    attempts[PartyId("host-1")].spent = 60  # of other jobs, since this one was told that nothing was used
+    with pytest.raises(HanseError, match=r"disclosure\.limit"):
+        run(component, SETTINGS, two(parties()), disclosure=Disclosure(limit=0.065), attempts=attempts)
+    assert attempts[PartyId("host-1")].spent < 60 + SETTINGS.trees * SETTINGS.queries_per_tree
+
+
 def test_a_job_beyond_the_limit_is_refused_with_figure_and_remedy() -> None:
     with pytest.raises(HanseError) as refusal:
         run(component, SETTINGS, two(parties()), disclosure=Disclosure(used=100, limit=0.1))

@@ -75,8 +75,8 @@ async def host(me: Party, train: Table, valid: Table | None, settings: Settings)
     valid_codes = encode(valid_numbers[state.columns], edges)
     if not state.finished:
         ids = (train.ids(), NO_IDS if valid is None else valid.ids())
-        rows = await _set_up(me, columns, ids, settings, state, fresh=fresh)
-        await _answer(me, rows, columns, valid_codes, settings, state)
+        rows, most = await _set_up(me, columns, ids, settings, state, fresh=fresh)
+        await _answer(me, rows, most, columns, valid_codes, settings, state)
     cuts = [cut for cut in state.cuts if cut.tree < state.kept]
     arrays: dict[str, NDArray[Any]] = {
         "column": np.array([state.columns[cut.column] for cut in cuts], np.uint32),
@@ -134,8 +134,11 @@ def _bin(me: Party, names: tuple[str, ...], numbers: NDArray[np.float64], settin
 
 async def _set_up(
     me: Party, columns: Binned, ids: tuple[Ids, Ids], settings: Settings, state: HostState, *, fresh: bool
-) -> HostRows:
-    """Offer the shape of my features, check that the rows are the guest's rows, send the hint."""
+) -> tuple[HostRows, int]:
+    """Offer the shape of my features, check that the rows are the guest's rows, send the hint.
+
+    Returns the rows, and how many queries the dataset may have answered in all while these rows are the answer.
+    """
     counts = [columns.rows_of(column) for column in range(len(columns.edges))]
     omitted = np.array([int(np.argmax(count)) for count in counts], np.int32)
     sent = np.concatenate([np.delete(count, largest) for count, largest in zip(counts, omitted, strict=True)])
@@ -160,7 +163,7 @@ async def _set_up(
     await me.guest.send(Hint(rows.hint()))
     if fresh:
         me.checkpoint(state)
-    return rows
+    return rows, exposure.most_queries(smallest, samples, me.disclosure.limit)
 
 
 def _figure(me: Party, settings: Settings, state: HostState, smallest: int, samples: int) -> float:
@@ -178,14 +181,20 @@ def _figure(me: Party, settings: Settings, state: HostState, smallest: int, samp
 
 
 async def _answer(
-    me: Party, rows: HostRows, columns: Binned, valid_codes: NDArray[np.uint8], settings: Settings, state: HostState
+    me: Party,
+    rows: HostRows,
+    most: int,
+    columns: Binned,
+    valid_codes: NDArray[np.uint8],
+    settings: Settings,
+    state: HostState,
 ) -> None:
     """Answer each level's queries, counted before they are answered, and route the rows of my splits."""
     size_bytes = histogram.encrypted_size(rows.parameters, columns.codes.shape[1])
     for tree in range(state.trees, settings.trees):
         for level in range(settings.depth):
             count = settings.queries_at(level)
-            await me.spend(count)
+            await me.spend(count, most)
             for _ in range(count):
                 query = await me.guest.recv(Query)
                 me.guest.must(len(query.ciphertext) == size_bytes, f"a query of {size_bytes} bytes")

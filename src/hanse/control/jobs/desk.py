@@ -272,10 +272,12 @@ class JobDesk:
         """Say whether an organisation is a party of a job that was open at some time of this node process."""
         return organisation in self._members.get(job, frozenset())
 
-    async def spend(self, job: JobId, task: TaskName, attempt: int, count: int) -> Fault | None:
+    async def spend(
+        self, job: JobId, task: TaskName, attempt: int, count: int, most: int | None = None
+    ) -> Fault | None:
         """Count queries against the disclosure limit, durably, or say why they must not be answered."""
         key = AttemptKey(job, task, attempt)
-        return await self._write(lambda session: spending.spend(session, self._directory, key, count))
+        return await self._write(lambda session: spending.spend(session, self._directory, key, count, most))
 
     def report(self, job: JobId, task: TaskName, attempt: int, party: PartyId, event: Event) -> None:
         """Take what one of this node's attempts reports."""

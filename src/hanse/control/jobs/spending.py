@@ -39,8 +39,12 @@ def disclosure_of(session: Session, guest: OrganisationId, uses: Iterable[Use]) 
     return Disclosure(used=max(spent for spent, _ in terms), limit=min(limit for _, limit in terms))
 
 
-def spend(session: Session, directory: Path, key: AttemptKey, count: int) -> Fault | None:
-    """Count `count` queries against every dataset that the attempt's inputs come from, or say why not."""
+def spend(session: Session, directory: Path, key: AttemptKey, count: int, most: int | None = None) -> Fault | None:
+    """Count `count` queries against every dataset that the attempt's inputs come from, or say why not.
+
+    `most` is the component's own bound on all that is counted, by its smallest row. It is held here, where the counts
+    of jobs that run at the same time meet: each of them began with what was counted then.
+    """
     job = get_job(session, key.job)
     row = session.get(Attempt, (*key, job.me))
     if row is None or row.state not in ("ordered", "running"):
@@ -52,16 +56,17 @@ def spend(session: Session, directory: Path, key: AttemptKey, count: int) -> Fau
     except HanseError as error:
         return Fault(error.fault.code, job.me, key.task, error.fault.cause, error.fault.remedy)
     for use in uses:
-        if (refusal := _refuse(session, job, key, use, count)) is not None:
+        if (refusal := _refuse(session, job, key, use, count, most)) is not None:
             return refusal
     for use in uses:
         _count(session, use.snapshot.dataset.id, job.guest, count)
     return None
 
 
-def _refuse(session: Session, job: Job, key: AttemptKey, use: Use, count: int) -> Fault | None:
+def _refuse(session: Session, job: Job, key: AttemptKey, use: Use, count: int, bound: int | None) -> Fault | None:
     dataset, version = use.snapshot
     most, spent = ceiling(version.rows, use.grant.disclosure_limit), used(session, dataset.id, job.guest)
+    most = most if bound is None else min(most, bound)
     if spent + count <= most:
         return None
     cause = f"{dataset.name!r} has answered this guest {spent} queries; {count} more would pass its limit of {most}"
