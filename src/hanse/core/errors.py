@@ -216,6 +216,12 @@ The header of the file is not usable.
 Give each column one name of its own in the first row.
 请在第一行为每列写一个唯一的名称。
 
+422 dataset.id_column
+The id column is not in the file.
+文件中没有指定的标识列。
+Name a column of the file.
+请填写文件中存在的列名。
+
 422 dataset.id_duplicate
 An id occurs more than once.
 标识重复。

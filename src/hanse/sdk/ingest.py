@@ -265,10 +265,13 @@ def _check_names(names: tuple[str, ...], spec: IngestSpec) -> None:
     for name in names:
         if len(name.encode()) > NAME_BYTES or name.lower() == RESERVED or "\0" in name:
             raise fault("dataset.header", f"the column name {name[:40]!r} cannot be used", "rename the column")
-    for wanted, code in ((spec.id_column, "dataset.id_column"), (spec.label_column, "dataset.label_column")):
-        if wanted is not None and wanted not in names:
-            present = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
-            raise fault(code, f"there is no column {wanted!r}; the file has {present}", "name a column of the file")
+    present = ", ".join(names[:10]) + (" …" if len(names) > 10 else "")
+    if spec.id_column not in names:
+        cause = f"there is no column {spec.id_column!r}; the file has {present}"
+        raise fault("dataset.id_column", cause, "name a column of the file")
+    if spec.label_column is not None and spec.label_column not in names:
+        cause = f"there is no column {spec.label_column!r}; the file has {present}"
+        raise fault("dataset.label_column", cause, "name a column of the file")
     if spec.id_column == spec.label_column:
         raise fault("dataset.label_column", f"{spec.id_column!r} is named as id and as label", "name another label")
 
