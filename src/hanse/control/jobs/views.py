@@ -73,8 +73,10 @@ class JobView(msgspec.Struct, frozen=True):
 
 def view_job(session: Session, directory: Path, job: Job) -> JobView:
     """Return all that this node knows of a job. `directory` is the node's."""
+    query = select(Attempt).where(Attempt.job == job.id, Attempt.party == job.me).order_by(Attempt.ordered_at)
     return msgspec.structs.replace(
         outline_job(job),
+        fault=_explain(job.fault, list(session.scalars(query))),
         learns=_view_learns(job),
         tasks=tuple(_view_task(session, job, task) for task in service.tasks_of(session, job.id)),
         disclosure=_view_disclosure(session, directory, job),
@@ -138,8 +140,16 @@ def _view_task(session: Session, job: Job, task: Task) -> TaskView:
         bytes_received=_add_up([row.bytes_received for row in own]),
         digests={} if latest is None else latest.digests,
         outputs={} if kept is None else kept.outputs,
-        fault=task.fault or _own_fault(own),
+        fault=_explain(task.fault, own) or _own_fault(own),
     )
+
+
+def _explain(told: Fault | None, own: list[Attempt]) -> Fault | None:
+    """Return a fault with the cause that this party's own attempts know: what a host hears of the guest has none."""
+    if told is None or told.cause:
+        return told
+    mine = next((row.fault for row in reversed(own) if row.fault is not None and row.fault.code == told.code), told)
+    return msgspec.structs.replace(told, cause=mine.cause, remedy=mine.remedy)
 
 
 def _own_fault(own: list[Attempt]) -> Fault | None:
