@@ -20,7 +20,7 @@ def age(plan: Path, verb: str) -> None:
         if change["verb"] == verb:
             name = change["component"]
             module = importlib.import_module(f"hanse.components.{name}.{name}")
-            module.component = dataclasses.replace(module.component, version=change["version"])
+            vars(module)["component"] = dataclasses.replace(module.component, version=change["version"])
 
 
 if __name__ == "__main__":

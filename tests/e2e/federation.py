@@ -74,7 +74,7 @@ class Node:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=words
             )
-        self.client = _wait(self._connect, START_S, f"{self.name} answers")
+        self.client = wait(self._connect, START_S, f"{self.name} answers")
 
     def kill(self) -> None:
         """Kill the node's process, with what is left of its attempts' sockets, as a power cut would."""
@@ -157,7 +157,7 @@ class Federation:
             found = node.client.job(job)
             return found if found.ended else None
 
-        return _wait(look, END_S, f"{job} ends at {node.name}")
+        return wait(look, END_S, f"{job} ends at {node.name}")
 
     def wait_for_task(self, node: Node, job: str, task: str, state: str = "running") -> Job:
         """Wait until a task is in a state (or has passed it) at a node."""
@@ -166,7 +166,7 @@ class Federation:
             found = node.client.job(job)
             return found if found.task(task).state == state or found.ended else None
 
-        return _wait(look, END_S, f"{task} of {job} is {state} at {node.name}")
+        return wait(look, END_S, f"{task} of {job} is {state} at {node.name}")
 
     def wait_for_progress(self, node: Node, job: str, task: str) -> None:
         """Wait until a task has reported progress at a node: it is in the middle of its work."""
@@ -176,7 +176,7 @@ class Federation:
             progress = found.task(task).progress
             return found.ended or (progress is not None and progress.done > 0)
 
-        _wait(look, END_S, f"{task} of {job} works at {node.name}")
+        wait(look, END_S, f"{task} of {job} works at {node.name}")
 
     def explain(self, job: str) -> str:
         """Return what each node says of a job, for a test that has failed."""
@@ -207,7 +207,7 @@ def raised(
         write_people(folder, rows)
         project = bank.client.create_project(federation.project, ["telecom", "shop"]).id
         for node in federation.hosts:
-            _wait(lambda node=node: [p for p in node.client.projects() if p.id == project], START_S, "project offered")  # type: ignore[misc]
+            wait(lambda node=node: [p for p in node.client.projects() if p.id == project], START_S, "project offered")  # type: ignore[misc]
             node.client.accept_project(project)
         for node in federation.nodes.values():
             label = "y" if node is bank else None
@@ -215,7 +215,7 @@ def raised(
             grant = node.client.add_grant("people", project, disclosure_limit=disclosure_limit)
             federation.grants[node.name] = grant.id
         for node in federation.nodes.values():
-            _wait(lambda node=node: _all_joined(node, project), START_S, f"{node.name} knows all members")  # type: ignore[misc]
+            wait(lambda node=node: _all_joined(node, project), START_S, f"{node.name} knows all members")  # type: ignore[misc]
         yield federation
 
 
@@ -226,7 +226,7 @@ def pair(inviter: Node, joiner: Node) -> None:
     joined = joiner.client.join(invitation.code, seen.pair_fingerprint).member
     me = joiner.client.node().organisation_id
     inviter.client.confirm_member(me, seen.pair_fingerprint)
-    _wait(
+    wait(
         lambda: any(
             m.organisation_id == joined.organisation_id and m.state == "active" for m in joiner.client.members()
         ),
@@ -279,7 +279,7 @@ def _find_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(look: Callable[[], T | None], limit_s: float, what: str) -> T:
+def wait(look: Callable[[], T | None], limit_s: float, what: str) -> T:
     deadline = time.monotonic() + limit_s
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"

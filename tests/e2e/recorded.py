@@ -45,14 +45,14 @@ def read_recordings(plan: Path) -> list[Recording]:
     return [msgspec.msgpack.decode(path.read_bytes(), type=Recording) for path in sorted(folder_of(plan).iterdir())]
 
 
-async def record(plan: Path, task: Path) -> int:
+def record(plan: Path, task: Path) -> int:
+    """Run the attempt, keep its recording, and return its exit status."""
     spec = msgspec.json.decode(task.read_bytes(), type=AttemptSpec)
     with tempfile.TemporaryDirectory() as folder:
         socket, copy = Path(folder) / "socket", Path(folder) / "task.json"
         copy.write_bytes(msgspec.json.encode(msgspec.structs.replace(spec, socket=str(socket))))
-        async with Recorder(socket, Path(spec.socket)) as recorder:
-            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hanse.runtime", "run", str(copy))
-            status = await process.wait()
+        recorder = Recorder(socket, Path(spec.socket))
+        status = asyncio.run(run(copy, recorder))
     checkpoints = [path.read_bytes() for path in sorted(Path(spec.checkpoints).glob("**/*")) if path.is_file()]
     found = Recording(spec.job, spec.task, spec.component, spec.party, recorder.messages, recorder.other, checkpoints)
     target = folder_of(plan) / f"{spec.job}-{spec.task}-{spec.attempt}-{spec.party}"
@@ -61,8 +61,14 @@ async def record(plan: Path, task: Path) -> int:
     return status
 
 
+async def run(task: Path, recorder: Recorder) -> int:
+    async with recorder:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hanse.runtime", "run", str(task))
+        return await process.wait()
+
+
 if __name__ == "__main__":
     plan, verb, *rest = sys.argv[1:]
     if verb != "run":
         os.execv(sys.executable, [sys.executable, "-m", "hanse.runtime", verb, *rest])  # noqa: S606 (our own words)
-    raise SystemExit(asyncio.run(record(Path(plan), Path(rest[0]))))
+    raise SystemExit(record(Path(plan), Path(rest[0])))
