@@ -7,8 +7,9 @@ Protocol  boosted trees (Friedman 2001; Chen and Guestrin 2016) whose histograms
           2^(depth-1) a tree; nodes that a host splits are routed by that host.
 Secure    against semi-honest parties, any of which may collude (then they share what each learns). Guest's data:
           ring-LWE, at least 128 bits classical. Host's data: ring-LWE plus statistical distance 2^-30 for at most 2^28
-          answers a hint. A guest that deviates can read the bins of samples it chooses, at most 45 bits per row and
-          query; a host that deviates can choose its rows and learns which of them wins.
+          answers a hint. A guest that deviates can read the bins of samples it chooses: at most 45 bits per row and
+          query, and at each level, for every sample, its side of one cut that it chooses, which no limit on queries
+          bounds; a host that deviates can choose its rows and learns which of them wins.
 Learns    guest: for every query and every bin of a host's feature but its largest (which follows by subtraction), the
                  exact sum of the rounded gradients over the samples of that bin and node. Bins carry stable numbers,
                  grouped by feature and in order, so that sums of one bin can be linked over nodes and trees. It is told
@@ -17,9 +18,9 @@ Learns    guest: for every query and every bin of a host's feature but its large
                  keeps them below the limit that the report shows.
           guest: for every split on a host's feature, which training and validation samples of the node go left.
           guest: when scoring, for every row the side on which it lies of each split that the model has at a host.
-          host: the aligned samples and their order, the number of trees, levels and queries, which of its bins were
-                chosen as splits, and which samples were in the nodes that it split. No label, gradient or score, and
-                no membership of other nodes.
+          host: the aligned samples and their order, the number of trees, levels and queries, after each tree how many
+                trees the model keeps so far, which of its bins were chosen as splits, and which training and validation
+                samples were in the nodes that it split. No label, gradient or score, and no membership of other nodes.
           host: when scoring, which rows are scored.
 """
 
