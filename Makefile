@@ -6,7 +6,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 .PHONY: help setup demo test test-deep check e2e bench docs dev
 
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Compiled modules are kept: every attempt is a process of its own, and a node starts in 1.4 s with them, in 4.7 s without.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 

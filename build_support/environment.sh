@@ -89,7 +89,7 @@ install_packages() {
   say "packages  ${asked[*]}"
   if [ -x .venv/bin/uv ]; then
     hand_pip_settings_to_uv
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes "${asked[@]}" && return
+    .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes "${asked[@]}" && return
     echo "uv could not install them; trying pip" >&2
   fi
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes "${asked[@]}"
