@@ -14,6 +14,9 @@ import msgspec
 
 from hanse.core.faults import HanseError, fault
 
+SECRETS = frozenset({"HANSE_DATABASE", "HANSE_TOKEN"})
+"""Variables of the node's environment that hold secrets and that none of its processes needs."""
+
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
 
@@ -72,6 +75,14 @@ def save_settings(settings: NodeSettings) -> None:
     path = settings.directory / "node.toml"
     if not path.exists():
         path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def environment_of_child(folder: Path) -> dict[str, str]:
+    """Return the environment of a process of this node: without secrets, and with its temporary files in its folder.
+
+    What it spills there goes when its folder goes, also after a kill, and never lies among other users' files.
+    """
+    return {name: value for name, value in os.environ.items() if name not in SECRETS} | {"TMPDIR": str(folder)}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import msgspec
 from hanse.control.database import Database
 from hanse.control.datasets import service as datasets
 from hanse.control.datasets.service import Snapshot
+from hanse.control.settings import environment_of_child
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, new_id
 from hanse.core.specs import Artefact, AttemptResult, IngestSpec, Limits
@@ -73,6 +74,7 @@ class Registration:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
+                env=environment_of_child(folder),
                 start_new_session=True,
             )
         try:

@@ -13,14 +13,12 @@ import msgspec
 import psutil
 import structlog
 
+from hanse.control.settings import environment_of_child
 from hanse.core.ids import JobId, TaskName
 from hanse.core.specs import AttemptResult, AttemptSpec
 
 RUNTIME: Final = (sys.executable, "-m", "hanse.runtime")
 """What runs the data plane; `run task.json` or `planner` follows. A test may say something else."""
-
-KEPT_HOME = frozenset({"HANSE_DATABASE", "HANSE_TOKEN"})
-"""Variables of the node's environment that hold secrets and that no attempt needs."""
 
 RESULT_BYTES = 8 << 20
 
@@ -68,7 +66,11 @@ class Attempts:
         process = await spawn(
             [*self._command, "run", str(path)],
             self._logs / f"{spec.job}-{spec.task}-{spec.attempt}.log",
-            {"RAYON_NUM_THREADS": str(spec.limits.threads), "OMP_NUM_THREADS": str(spec.limits.threads)},
+            {
+                "RAYON_NUM_THREADS": str(spec.limits.threads),
+                "OMP_NUM_THREADS": str(spec.limits.threads),
+                "TMPDIR": spec.directory,
+            },
         )
         self._processes[key] = process
         self._watches[key] = asyncio.create_task(self._watch(key, process, Path(spec.directory)))
@@ -100,7 +102,7 @@ class Attempts:
 
 async def spawn(command: Sequence[str], output: Path, variables: dict[str, str]) -> asyncio.subprocess.Process:
     """Start a process in a session of its own, its output added to a file that only this user reads."""
-    environment = {name: value for name, value in os.environ.items() if name not in KEPT_HOME} | variables
+    environment = environment_of_child(output.parent) | variables
     output.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -147,6 +147,15 @@ def test_what_is_no_result_counts_as_none(tmp_path: Path, content: bytes) -> Non
     assert read_result(path) is None
 
 
+async def test_temporary_files_lie_in_the_folder_of_the_attempt(tmp_path: Path) -> None:
+    attempts, ends = make(tmp_path, "import os; print(os.environ['TMPDIR'])")
+    spec = spec_in(tmp_path)
+    await attempts.start(spec)
+    await ends.first.wait()
+    (log,) = (tmp_path / "log").iterdir()
+    assert log.read_text().strip() == spec.directory
+
+
 async def test_the_nodes_secrets_are_not_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANSE_DATABASE", "postgresql://hanse:hush@db/hanse")
     process = await spawn(
