@@ -17,9 +17,25 @@ JobState = Literal["proposed", "running", "succeeded", "failed", "cancelled", "r
 TaskState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
 AttemptState = Literal["ordered", "running", "succeeded", "failed", "lost", "cancelled"]
 
+WORDS_CHARACTERS = 300
+
 AttemptNumber = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 JobKey = Annotated[JobId, msgspec.Meta(pattern=r"^job-[0-9a-f]{16}$")]
 TaskKey = Annotated[TaskName, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """A message with a fault, which says party, step and code: what a sender forgets to leave out does not arrive."""
+
+    def __post_init__(self) -> None:
+        fault: Fault | None = getattr(self, "fault", None)
+        if fault is None:
+            return
+        told = fault.for_peers()
+        words = f"{told.code} {told.party} {told.step}"
+        if len(words) > WORDS_CHARACTERS or not words.isprintable():
+            raise ValueError("a fault in words that cannot be shown")
+        msgspec.structs.force_setattr(self, "fault", told)
 
 
 class ProposeJob(msgspec.Struct, frozen=True, tag=True):
@@ -62,7 +78,7 @@ class EndAttempt(msgspec.Struct, frozen=True, tag=True):
     attempt: AttemptNumber
 
 
-class AttemptEnded(msgspec.Struct, frozen=True, tag=True):
+class AttemptEnded(Telling, frozen=True, tag=True):
     """host → guest: my attempt has ended; `fault` as peers may know it. Reply: `Acknowledged`."""
 
     job: JobKey
@@ -73,7 +89,7 @@ class AttemptEnded(msgspec.Struct, frozen=True, tag=True):
     fault: Fault | None = None
 
 
-class TaskEnded(msgspec.Struct, frozen=True, tag=True):
+class TaskEnded(Telling, frozen=True, tag=True):
     """guest → host: the task has ended at all parties. Reply: `Acknowledged`."""
 
     job: JobKey
@@ -82,7 +98,7 @@ class TaskEnded(msgspec.Struct, frozen=True, tag=True):
     fault: Fault | None = None
 
 
-class JobEnded(msgspec.Struct, frozen=True, tag=True):
+class JobEnded(Telling, frozen=True, tag=True):
     """guest → host: the job has ended, at all parties alike. Reply: `Acknowledged`."""
 
     job: JobKey
@@ -117,19 +133,19 @@ class Decision(msgspec.Struct, frozen=True, tag=True):
     problems: tuple[JobProblem, ...] = ()
 
 
-class AttemptStanding(msgspec.Struct, frozen=True, tag=True):
+class AttemptStanding(Telling, frozen=True, tag=True):
     """How this node's own attempt is."""
 
     state: AttemptState
     fault: Fault | None = None
 
 
-class TaskStanding(msgspec.Struct, frozen=True):
+class TaskStanding(Telling, frozen=True):
     state: TaskState
     fault: Fault | None = None
 
 
-class JobStanding(msgspec.Struct, frozen=True, tag=True):
+class JobStanding(Telling, frozen=True, tag=True):
     """How a job is, as its guest's node knows it."""
 
     state: JobState
