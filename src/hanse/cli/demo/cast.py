@@ -15,6 +15,7 @@ LONGEST_NAME = 20
 TREES = 20
 DEPTH = 4
 BINS = 16
+RESERVED_TREES = 2
 TEST_SHARE = 0.2
 CAUTIOUS_LIMIT = 0.1
 """The platform's default disclosure limit."""
@@ -73,14 +74,15 @@ def bring_files(guest: Path, hosts: list[Path], id_column: str, label: str, rows
 def consent(cast: Cast, shared: int) -> Cast:
     """Return the cast whose hosts consent to what training on `shared` rows discloses.
 
-    Rule R1: rho = Q / (k ln(n/k)), with Q the exact sums asked for (half of the nodes of a level are subtracted) and
-    k = n / bins. Few rows disclose more about each: below some 11,500 rows, the cautious default has bins merged.
+    Rule R1: rho = Q / (k ln(n/k)), with Q the exact sums asked for (half of the nodes of a level are subtracted; a few
+    trees are reserved for restarts) and k = n / bins. Few rows disclose more about each of them: below some 12,500
+    shared rows the platform's cautious default would have bins merged, and soon refuse.
     """
     if cast.hosts_limit is not None:
         return cast
     train = max(shared * (1 - TEST_SHARE), 2 * BINS)
-    rho = TREES * 2 ** (DEPTH - 1) * BINS / (train * math.log(BINS))
-    return cast if rho <= CAUTIOUS_LIMIT else msgspec.structs.replace(cast, hosts_limit=min(1.0, round(1.3 * rho, 2)))
+    rho = (TREES + RESERVED_TREES) * 2 ** (DEPTH - 1) * BINS / (train * math.log(BINS))
+    return cast if rho <= CAUTIOUS_LIMIT else msgspec.structs.replace(cast, hosts_limit=round(1.3 * rho, 2))
 
 
 def _written(population: Population, directory: Path) -> Cast:

@@ -234,6 +234,8 @@ async def _agree(cast: Cast, actors: tuple[Actor, ...], story: Story) -> None:
             await actor.client.add_grant(actor.player.dataset, mine.id, disclosure_limit=limit)
     limit_text = "the platform's default" if cast.hosts_limit is None else f"{cast.hosts_limit:g}"
     story.line(f"[dim]the hosts allow a disclosure figure of[/] {limit_text}")
+    if (cast.hosts_limit or 0) > 1:
+        story.line("[yellow]so few rows that exact sums give them away: only for public or made-up data[/]")
 
 
 async def _accept(host: Actor) -> None:
