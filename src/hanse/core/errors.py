@@ -5,6 +5,8 @@ Nothing else reaches a user. A fault adds the cause in this case, and may add a 
 
 from typing import NamedTuple
 
+from hanse.core.faults import Fault
+
 
 class Entry(NamedTuple):
     """An error in words for people: `text` says what it is, `advice` what to do; both have `en` and `zh`."""
@@ -17,6 +19,11 @@ class Entry(NamedTuple):
 def describe(code: str) -> Entry:
     """Return the entry of a code; one of another release is described as a failure of the node."""
     return CATALOGUE.get(code, CATALOGUE["node.failed"])
+
+
+def advise(fault: Fault) -> str:
+    """Return what to do about a fault: its own remedy, or in English what its code always says."""
+    return fault.remedy or describe(fault.code).advice["en"]
 
 
 def _read(catalogue: str) -> dict[str, Entry]:

@@ -75,7 +75,8 @@ def explain(spec: AttemptSpec, error: BaseException) -> Fault:
     """Return an error as what a person is told: who, in which step, why, and what to do."""
     match error:
         case HanseError(fault=told):
-            return msgspec.structs.replace(told, step=told.step or spec.task)
+            place = "" if told.step in ("", spec.task) or not told.cause else f"{told.step}: "
+            return msgspec.structs.replace(told, step=spec.task, cause=f"{place}{told.cause}")
         case MemoryError():
             limit = f"the limit of {spec.limits.memory_bytes >> 20} MiB"
             remedy = "give its node more memory for an attempt, or use fewer rows or columns"
