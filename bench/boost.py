@@ -23,10 +23,10 @@ import math
 import pstats
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,8 @@ def plain_boosting(train: Rows, new: Rows) -> tuple[float | None, float, str]:
         return None, float("nan"), "xgboost is not installed (extra [ml])"
     joined = np.concatenate([train.guest, train.host]).T
     options = {**PLAIN, "max_depth": DEPTH, "nthread": 1, "base_score": float(train.labels.mean())}
-    seconds, found = [], {}
+    seconds: list[float] = []
+    found: dict[str, Any] = {}
     for _ in range(3):
         taken, found = timed(lambda: {"model": xgboost.train(options, xgboost.DMatrix(joined, train.labels), TREES)})
         seconds.append(taken)
@@ -117,7 +118,7 @@ def plain_boosting(train: Rows, new: Rows) -> tuple[float | None, float, str]:
 
 def breakdown(profile: cProfile.Profile) -> dict[str, float]:
     """Return the seconds below each step's function."""
-    found = {}
+    found: dict[str, float] = {}
     for (path, _, name), (_, _, _, below, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         for step, (file, function) in STEPS.items():
             if name == function and path.endswith(f"/{file}"):
@@ -206,4 +207,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

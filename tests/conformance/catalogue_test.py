@@ -10,6 +10,7 @@ from tests.conformance.golden import CATALOGUE, COMMAND, schemas, transcript, tr
 from tests.conformance.messages import declared
 from tests.conformance.scenes import Scene, list_scenes, plain, recorded, undisturbed
 
+from hanse.core.roles import PartyId, role_of
 from hanse.protocols.messages import decode
 from hanse.runtime import catalogue
 from hanse.sdk.component import Component
@@ -105,5 +106,4 @@ def test_the_same_seed_gives_the_same_outputs(scene: Scene) -> None:
 @every_scene
 def test_every_declared_output_is_there(scene: Scene) -> None:
     for party, outputs in undisturbed(scene).items():
-        role = "host" if party.startswith("host") else "guest"
-        assert outputs.keys() == scene.component.gives(role, apply=scene.apply).keys()
+        assert outputs.keys() == scene.component.gives(role_of(PartyId(party)), apply=scene.apply).keys()

@@ -34,8 +34,8 @@ def others(scene: Scene) -> list[int]:
     """Number (from 1) the messages that `firsts` leaves out, at most 40 in all, spread evenly."""
     rest = sorted(set(range(1, len(recorded(scene).sent) + 1)) - set(firsts(scene)))
     room = max(0, MOST - len(firsts(scene)))
-    picks = np.unique(np.linspace(0, len(rest) - 1, min(room, len(rest))).round().astype(int)) if rest else []
-    return [rest[pick] for pick in picks]
+    picks = np.linspace(0, len(rest) - 1, min(room, len(rest))).round().astype(int) if rest else np.empty(0, int)
+    return [rest[pick] for pick in np.unique(picks)]
 
 
 def tiers(scene: Scene) -> Iterator[tuple[int, list[pytest.MarkDecorator]]]:

@@ -49,8 +49,12 @@ def list_junk(payload: bytes, kind: type[Message]) -> dict[str, Junk]:
                 kind, field.name, lambda array: np.append(array, array[-1:] if len(array) else 0).astype(array.dtype)
             )
         for end, value in _beyond(field.type):
-            junk[f"{field.name} {end}"] = _changing(kind, field.name, lambda _, value=value: value)
+            junk[f"{field.name} {end}"] = _changing(kind, field.name, _constantly(value))
     return junk
+
+
+def _constantly(value: Any) -> Callable[[Any], Any]:
+    return lambda _: value
 
 
 def _changing(kind: type[Message], name: str, change: Callable[[Any], Any]) -> Junk:

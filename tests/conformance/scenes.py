@@ -47,7 +47,7 @@ class Scene:
         attempts: Mapping[PartyId, MemoryAttempt] | None = None,
     ) -> dict[str, dict[str, Value]]:
         """Run the task once."""
-        inputs = {party: self._inputs(party) for party in self.parties}
+        inputs: dict[str, dict[str, Value]] = {party: self._inputs(party) for party in self.parties}
         settings = self.component.example or self.component.params()
         return run(
             self.component,
@@ -122,7 +122,7 @@ def list_scenes() -> list[Scene]:
 
 def results(outputs: dict[str, dict[str, Value]]) -> dict[str, dict[str, Any]]:
     """Return what `plain` does, without reports: they say how often was asked, and a restarted task asks more often."""
-    kept = {
+    kept: dict[str, dict[str, Value]] = {
         party: {port: value for port, value in ports.items() if not isinstance(value, Report)}
         for party, ports in outputs.items()
     }

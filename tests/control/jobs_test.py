@@ -275,7 +275,7 @@ async def test_the_guest_starts_its_own_attempt_when_all_hosts_have_theirs(trio:
 async def test_whoever_waits_for_events_gets_them_in_order_without_a_gap(trio: Trio) -> None:
     job = await trio.bank.run(chain(data=reading(), fit=behaving({})))
     numbers: list[int] = []
-    kinds = []
+    kinds: list[tuple[str, object]] = []
     while not numbers or kinds[-1] != ("job", "succeeded"):
         events = await trio.telecom.desk.events(job, numbers[-1] if numbers else 0, 20.0)
         numbers += [event.number for event in events]

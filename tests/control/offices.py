@@ -29,6 +29,7 @@ from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Attempt, Job
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.courier import Courier
+from hanse.control.peers import Pinned
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, GrantId, JobId, OrganisationId, ProjectId, TaskName
@@ -103,7 +104,7 @@ class Line:
     async def call(self, organisation: OrganisationId, payload: bytes, *, timeout_s: float = 20.0) -> bytes:
         return await asyncio.wait_for(self.wire.carry(self.me, organisation, payload), timeout_s)
 
-    def pin(self, member: Member) -> None: ...
+    def pin(self, member: Pinned) -> None: ...
     def unpin(self, organisation: OrganisationId) -> None: ...
     def link(self, organisation: OrganisationId) -> Any: ...
 
@@ -132,6 +133,8 @@ class Counters:
             case CheckPipeline(pipeline):
                 problems = () if self.problem is None else (self.problem,)
                 return msgspec.msgpack.encode(PipelineCheck(problems, () if problems else _plan(pipeline)))
+            case other:
+                raise AssertionError(other)
 
 
 def _plan(spec: PipelineSpec) -> tuple[PlannedTask, ...]:

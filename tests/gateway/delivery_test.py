@@ -13,6 +13,7 @@ from tests.network.proxy import Proxy, wait_until
 from hanse.core import frames
 from hanse.core.events import Note
 from hanse.core.faults import Fault, HanseError
+from hanse.core.roles import PartyId
 
 
 async def attach_both(bank: House, telecom: House, parties: dict, attempt: int = 1) -> tuple[Process, Process]:
@@ -51,7 +52,7 @@ async def test_a_link_that_fails_again_and_again_loses_and_doubles_nothing(
         bank.gateway.pin(telecom.peer(proxy.address))
         guest, host = await attach_both(bank, telecom, parties)
 
-        async def send(process: Process, peer: str) -> None:
+        async def send(process: Process, peer: PartyId) -> None:
             for message in messages:
                 await process.send_message(peer, message)
 
@@ -151,7 +152,7 @@ async def test_calls_are_answered_in_both_directions_and_a_fault_keeps_its_cause
     async def decline(organisation: str, payload: bytes) -> bytes:
         raise HanseError(Fault("grant.missing", HOST, "order", cause="a secret of the host"))
 
-    telecom.side.answer = decline
+    telecom.side.answer = decline  # type: ignore[method-assign]
     with pytest.raises(HanseError) as raised:
         await bank.gateway.call(telecom.id, b"order")
     assert raised.value.fault == Fault("grant.missing", HOST, "order")

@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -16,6 +17,8 @@ from tests.network.proxy import wait_until
 
 from hanse.core import frames
 from hanse.core.faults import HanseError
+from hanse.core.ids import OrganisationId
+from hanse.core.roles import PartyId
 from hanse.gateway import server, wire
 from hanse.gateway.certificates import is_signed_by, stranger_context
 from hanse.gateway.gateway import Gateway
@@ -33,13 +36,13 @@ async def evil(bank: House, telecom: House, parties: dict) -> AsyncIterator[Intr
     await intruder.close()
 
 
-async def tell(intruder: Intruder, body: bytes, number: int | None = None, **changes: object) -> None:
+async def tell(intruder: Intruder, body: bytes, number: int | None = None, **changes: Any) -> None:
     """Send a whole message from host-1 to the guest as the first on stream 0, with lies."""
     line = Transcript()
     line.add(body, final=True)
-    fields: dict = {"job": JOB, "task": TASK, "attempt": 1, "sender": HOST, "receiver": GUEST}
+    fields: dict[str, Any] = {"job": JOB, "task": TASK, "attempt": 1, "sender": HOST, "receiver": GUEST}
     route = wire.Route(**{key: changes.pop(key, value) for key, value in fields.items()})
-    honest = {"route": route, "stream": 0, "offset": 0, "final": True, "digest": line.digest}
+    honest: dict[str, Any] = {"route": route, "stream": 0, "offset": 0, "final": True, "digest": line.digest}
     await intruder.say(wire.Piece(**{**honest, **changes}), body, number)
 
 
@@ -327,7 +330,7 @@ async def test_the_node_at_an_address_must_be_the_organisation_that_was_pinned(
 
 async def test_a_root_must_be_the_one_that_an_id_was_taken_from(bank: House, telecom: House) -> None:
     pinned = telecom.peer()
-    for organisation, pem in [("0" * 32, pinned.root_pem), (pinned.organisation, "no certificate")]:
+    for organisation, pem in [(OrganisationId("0" * 32), pinned.root_pem), (pinned.organisation, "no certificate")]:
         with pytest.raises(HanseError, match=r"peer\.root"):
             bank.gateway.pin(PinnedPeer(organisation, "telecom", pem))
 
@@ -363,7 +366,7 @@ async def test_junk_on_the_unix_socket_ends_that_line_only(bank: House, parties:
 
 async def test_an_attempt_may_only_send_to_the_parties_of_its_task(bank: House, telecom: House, linked: dict) -> None:
     process = await Process.attach(bank, bank.open(linked))
-    await process.send_message("host-2", b"to nobody")
+    await process.send_message(PartyId("host-2"), b"to nobody")
     assert await process.ended()
     assert bank.side.has_line("its own attempt sends to 'host-2'")
     process.close()

@@ -75,7 +75,7 @@ def received(component: Component, *, shared: bool) -> dict[PartyId, bytes]:
     """Run the component and return all that each party received, and all that it saved of it."""
     recorder = Recorder(payloads=True)
     tables = {party: people(party, shared=shared) for party in PARTIES}
-    inputs = {
+    inputs: dict[str, dict[str, Table]] = {
         party: {port: tables[party] for port, kind in component.takes(role_of(party)).items() if kind is Table}
         for party in PARTIES
     }

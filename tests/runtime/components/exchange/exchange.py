@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hanse.sdk import Component, Message, Model, Params, Party, Report, Table
 
 
-class Settings(Params):
+class Settings(Params, frozen=True):
     rounds: Annotated[int, msgspec.Meta(ge=1, le=1000, title="Rounds", description="How often the guest asks.")] = 3
     size: Annotated[int, msgspec.Meta(ge=1, le=1 << 27, title="Size", description="Numbers in a question.")] = 10
     fail_in: Annotated[int, msgspec.Meta(ge=0, title="Fail in", description="Round in which hosts fail.")] = 0
