@@ -36,7 +36,7 @@ from arro3.core import Table as ArrowTable
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import Column, ColumnType, Schema
 from hanse.core.specs import Artefact, IngestSpec
-from hanse.sdk.engine import Bounds, batches, connect, named, quote
+from hanse.sdk.engine import Bounds, batches, connect, named, parquet, quote
 from hanse.sdk.files import digest, write_whole
 from hanse.sdk.table import FILE, SQL_TYPES
 
@@ -214,7 +214,7 @@ _HEADER = "give every column a name of its own in the first line"
 
 
 def _read_parquet(engine: Engine, source: Path, spec: IngestSpec) -> Source:
-    file = f"read_parquet({quote(str(source))})"
+    file = parquet(source)
     described = [(row[0], str(row[1])) for row in engine.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()]
     picks: list[str] = []
     types: list[ColumnType | None] = []
@@ -299,7 +299,7 @@ def _check(engine: Engine, stage: Path, found: Source, spec: IngestSpec) -> tupl
 
 def _make_clean(engine: Engine, stage: Path, id_index: int, count: int) -> None:
     raw = f"c{id_index}"
-    staged = f"read_parquet({quote(str(stage))}, file_row_number = true)"
+    staged = parquet(stage, numbered=True)
     foreign = f"strlen({raw}) <> length({raw})"  # bytes and characters differ: not ASCII
     ascii_form = f"lower(trim({raw}, {_ascii_spaces}))"
     engine.execute("CREATE TEMP TABLE normalised (place BIGINT, id VARCHAR)")
@@ -370,7 +370,7 @@ def _figures(stage: Path, kinds: dict[int, ColumnType | None]) -> str:
         cells.append(f"{value} AS v{index}")
         numbers.append(f"v{index}, CASE WHEN {plain} THEN {number} END AS n{index}")
         figures.append(_FIGURES.format(v=f"v{index}", n=f"n{index}"))
-    file = f"read_parquet({quote(str(stage))}, file_row_number = true)"
+    file = parquet(stage, numbered=True)
     return (
         f"SELECT {', '.join(figures)} FROM (SELECT row, {', '.join(numbers)} FROM "
         f"(SELECT file_row_number + 1 AS row, {', '.join(cells)} FROM {file}))"

@@ -91,6 +91,17 @@ def test_ids_of_a_parquet_file_become_plain_texts(tmp_path: Path, expression: st
     assert opened(artefact).ids().to_strings() == ids
 
 
+def test_the_folders_above_a_file_are_no_data(tmp_path: Path) -> None:
+    folder = tmp_path / "age=3" / "year=2024"
+    folder.mkdir(parents=True)
+    source = folder / "data.parquet"
+    duckdb.execute(f"COPY (SELECT 'a' AS id, 30 AS age) TO '{source}'")
+    table = opened(ingest(IngestSpec(str(source), "id", str(folder / "out"))))
+    assert table.schema.names == ("id", "age")
+    kept = table.take(np.array([0])).save(folder / "kept")
+    assert table.numbers(["age"]).tolist() == opened(kept).numbers(["age"]).tolist() == [[30]]
+
+
 def test_a_parquet_file_with_a_fraction_as_id_or_a_list_as_column_is_refused(tmp_path: Path) -> None:
     for columns, code in (("1.5::DOUBLE AS id", "dataset.id_type"), ("1 AS id, [1] AS x", "dataset.column_type")):
         duckdb.execute(f"COPY (SELECT {columns}) TO '{tmp_path}/made.parquet'")

@@ -22,7 +22,7 @@ from hanse.core.faults import fault
 from hanse.core.schema import Column, ColumnType, Schema
 from hanse.core.specs import Artefact
 from hanse.kernel.ids import Ids
-from hanse.sdk.engine import BOUNDS, Bounds, connect, named, quote, read_reals, read_texts
+from hanse.sdk.engine import BOUNDS, Bounds, connect, named, parquet, quote, read_reals, read_texts
 from hanse.sdk.files import digest, write_whole
 
 FILE = "table.parquet"
@@ -53,7 +53,7 @@ class Table:
         granted = schema if columns is None else schema.only(columns)
         try:
             with connect([path], bounds=bounds) as connection:
-                source = f"read_parquet({quote(str(path))})"
+                source = parquet(path)
                 present = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
                 (rows,) = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0]
         except duckdb.Error as error:
@@ -182,7 +182,7 @@ class Table:
 
     @property
     def _source(self) -> str:
-        return f"read_parquet({quote(str(self.path))})"
+        return parquet(self.path)
 
     @property
     def _joined(self) -> bool:
@@ -219,7 +219,7 @@ class _View:
         added = "".join(f", b.{named(name)}" for name in table._added)
         connection.execute(
             f"CREATE VIEW view_ AS SELECT b.position_{stored}{added} FROM beside_ b "
-            f"JOIN read_parquet({quote(str(table.path))}, file_row_number = true) s ON s.file_row_number = b.row_"
+            f"JOIN {parquet(table.path, numbered=True)} s ON s.file_row_number = b.row_"
         )
         return connection
 
