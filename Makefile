@@ -94,6 +94,7 @@ check-stubs:
 	@MYPYPATH=src $(PY) -m mypy.stubtest hanse.kernel._kernel
 check-docs:
 	@$(PY) build_support/component_pages.py check
+	@$(PY) build_support/state_page.py check
 check-rust-format:
 	@cargo fmt --all --check
 check-rust-lint:
@@ -108,6 +109,7 @@ bench: .stamps/dev .stamps/kernel ## every performance claim, in its quick form 
 
 docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue, check every path, link and command of the pages
 	@$(PY) build_support/component_pages.py write
+	@$(PY) build_support/state_page.py write
 	@$(PY) -m pytest -q tests/architecture/documents_test.py
 
 dev: .stamps/dev .stamps/kernel ## two nodes on loopback that start again when the Python source changes (data in .dev/)

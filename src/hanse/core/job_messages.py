@@ -118,19 +118,34 @@ class QueryJob(msgspec.Struct, frozen=True, tag=True):
     job: JobKey
 
 
+Words = Annotated[str, msgspec.Meta(max_length=1000)]
+
+
 class JobProblem(msgspec.Struct, frozen=True):
     """One reason why a party cannot take part: at which of its tasks, in words that its owner may tell others."""
 
     party: PartyId
-    task: str
-    message: str
-    remedy: str = ""
+    task: Annotated[str, msgspec.Meta(max_length=48)]
+    message: Words
+    remedy: Words = ""
+
+
+def report_problem(party: PartyId, task: str, message: str, remedy: str = "") -> JobProblem:
+    """Return a problem whose words fit into a message."""
+    return JobProblem(party, task[:48], message[:1000], remedy[:1000])
+
+
+def hear_fault(fault: Fault | None) -> Fault | None:
+    """Return another node's fault as far as it may say anything here: no cause, no remedy, nothing long."""
+    if fault is None:
+        return None
+    return Fault(fault.code[:64], None if fault.party is None else PartyId(fault.party[:16]), fault.step[:64])
 
 
 class Decision(msgspec.Struct, frozen=True, tag=True):
     """The answer to a proposal: accepted when there are no problems."""
 
-    problems: tuple[JobProblem, ...] = ()
+    problems: Annotated[tuple[JobProblem, ...], msgspec.Meta(max_length=256)] = ()
 
 
 class AttemptStanding(Telling, frozen=True, tag=True):

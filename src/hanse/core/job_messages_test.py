@@ -1,6 +1,4 @@
-"""What nodes say of what went wrong: party, step and code, and nothing that only one house should know."""
-
-from typing import Any
+"""What comes from another node is bounded before anybody reads it."""
 
 import msgspec
 import pytest
@@ -8,45 +6,52 @@ import pytest
 from hanse.core.faults import Fault
 from hanse.core.ids import JobId, TaskName
 from hanse.core.job_messages import (
-    AttemptEnded,
-    AttemptStanding,
-    JobEnded,
+    Decision,
+    JobProblem,
     JobReply,
     JobRequest,
-    JobStanding,
-    TaskEnded,
-    TaskStanding,
+    OrderAttempt,
+    StartJob,
+    hear_fault,
+    report_problem,
 )
-from hanse.core.roles import GUEST
+from hanse.core.roles import GUEST, PartyId
 
-JOB, FIT = JobId("job-0123456789abcdef"), TaskName("fit")
-WHOLE = Fault("component.failed", GUEST, "fit", "row 17 holds 4711", "look at /srv/bank/people.csv")
-TOLD = Fault("component.failed", GUEST, "fit")
+JOB = JobId("job-0123456789abcdef")
 
 
-def carried(message: Any, fault: Fault) -> Any:
-    """Take a message as a sender would have it that leaves nothing out."""
-    plain = msgspec.json.encode(message).replace(msgspec.json.encode(TOLD), msgspec.json.encode(fault))
-    return msgspec.json.decode(plain, type=JobRequest | JobReply)
-
-
-MESSAGES = [
-    AttemptEnded(JOB, FIT, 1, GUEST, "failed", TOLD),
-    TaskEnded(JOB, FIT, "failed", TOLD),
-    JobEnded(JOB, "failed", TOLD),
-    AttemptStanding("failed", TOLD),
-    JobStanding("failed", {FIT: TaskStanding("failed", TOLD)}, TOLD),
-]
-
-
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_causes_and_remedies_do_not_cross(message: Any) -> None:
-    assert carried(message, WHOLE) == carried(message, TOLD) == message
-    assert msgspec.structs.replace(message, fault=WHOLE).fault == TOLD
-
-
-@pytest.mark.parametrize("step", ["\x1b]0;owned\x07", "fit\n✓ job succeeded", "x" * 301])
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_a_fault_that_would_deceive_a_terminal_is_refused(message: Any, step: str) -> None:
+@pytest.mark.parametrize(
+    "request_",
+    [
+        StartJob(JobId("job-1")),
+        StartJob(JobId("../../etc")),
+        OrderAttempt(JOB, TaskName("../x"), 1),
+        OrderAttempt(JOB, TaskName("fit"), 0),
+        OrderAttempt(JOB, TaskName("fit"), 1001),
+    ],
+)
+def test_names_and_numbers_that_cannot_be_are_no_request(request_: JobRequest) -> None:
     with pytest.raises(msgspec.ValidationError):
-        carried(message, Fault("component.failed", GUEST, step))
+        msgspec.msgpack.decode(msgspec.msgpack.encode(request_), type=JobRequest)
+
+
+def test_a_request_comes_back_as_it_went_in() -> None:
+    order = OrderAttempt(JOB, TaskName("fit"), 2)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=JobRequest) == order
+
+
+def test_another_nodes_fault_brings_no_cause_and_nothing_long() -> None:
+    said = Fault("x" * 500, PartyId("y" * 500), "z" * 500, "row 17", "call me")
+    heard = hear_fault(said)
+    assert heard is not None
+    assert (len(heard.code), len(heard.party or ""), len(heard.step)) == (64, 16, 64)
+    assert (heard.cause, heard.remedy) == ("", "")
+    assert hear_fault(None) is None
+
+
+def test_problems_in_many_words_are_cut_so_that_they_arrive() -> None:
+    decision = Decision((report_problem(GUEST, "fit", "a" * 5000, "b" * 5000),))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(decision), type=JobReply) == decision
+    endless = Decision((JobProblem(GUEST, "fit", "a" * 5000),))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(msgspec.msgpack.encode(endless), type=JobReply)

@@ -10,9 +10,10 @@ from hanse.control.jobs.lineage import DATASET, all_datasets_of, models_of, sett
 from hanse.control.models.service import demand_same_sides, get_model
 from hanse.control.organisations import service as organisations
 from hanse.control.projects import service as projects
+from hanse.core.errors import advise
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import OrganisationId, ProjectId, TaskName
-from hanse.core.job_messages import JobProblem
+from hanse.core.job_messages import JobProblem, report_problem
 from hanse.core.planning import CheckPipeline, PipelineCheck
 from hanse.core.roles import GUEST, PartyId, role_of
 from hanse.core.schema import Schema
@@ -21,6 +22,10 @@ from hanse.core.times import now
 
 PLAIN = frozenset({"dataset.unknown", "grant.missing"})
 """Whether an ungranted dataset exists is nobody else's business: both are told in the same words."""
+
+
+MOST = 100
+"""Problems that are told at once: whoever has mended those may ask again."""
 
 
 class Proposal(NamedTuple):
@@ -68,7 +73,7 @@ def look(session: Session, directory: Path, proposal: Proposal) -> "Look":
     schemas, problems = _read_grants(session, directory, proposal)
     components, more = _read_models(session, proposal)
     question = CheckPipeline(proposal.spec, proposal.me, schemas, proposal.versions, components)
-    return Look((*problems, *more), question)
+    return Look((*problems, *more)[:MOST], question)
 
 
 class Look(NamedTuple):
@@ -80,7 +85,7 @@ class Look(NamedTuple):
 
 def read_problems(me: PartyId, check: PipelineCheck) -> tuple[JobProblem, ...]:
     """Return the planner's problems as this party's."""
-    return tuple(JobProblem(me, problem.task, problem.message, problem.remedy) for problem in check.problems)
+    return tuple(report_problem(me, problem.task, problem.message, problem.remedy) for problem in check.problems[:MOST])
 
 
 def _demand_party(party: PartyId) -> None:
@@ -101,7 +106,8 @@ def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple
             problems += [_describe(error, proposal.me, task, name) for task in tasks]
     for task, absent in _list_ungranted(proposal, schemas):
         message = f"{', '.join(absent)} of dataset {settings_of(proposal.spec.tasks[task], proposal.me)[DATASET]!r} "
-        problems.append(JobProblem(proposal.me, task, f"{message}is granted to nobody in this project"))
+        remedy = "use columns that are granted, or ask the owner for these: `hanse grant add`"
+        problems.append(report_problem(proposal.me, task, f"{message}is granted to nobody in this project", remedy))
     return schemas, problems
 
 
@@ -124,9 +130,9 @@ def _list_ungranted(proposal: Proposal, schemas: dict[str, Schema]) -> list[tupl
 
 def _describe(error: HanseError, me: PartyId, task: str, dataset: str) -> JobProblem:
     if error.fault.code in PLAIN:
-        remedy = "its owner grants it to the project: `hanse dataset grant`"
-        return JobProblem(me, task, f"no dataset {dataset!r} is granted to this project", remedy)
-    return JobProblem(me, task, error.fault.cause or error.fault.code, error.fault.remedy)
+        remedy = "its owner grants it to the project: `hanse grant add`"
+        return report_problem(me, task, f"no dataset {dataset!r} is granted to this project", remedy)
+    return report_problem(me, task, error.fault.cause or error.fault.code, advise(error.fault))
 
 
 def _read_models(session: Session, proposal: Proposal) -> tuple[dict[str, str], list[JobProblem]]:
@@ -139,5 +145,5 @@ def _read_models(session: Session, proposal: Proposal) -> tuple[dict[str, str], 
             components[model_id] = model.component
         except HanseError as error:
             tasks = [n for n, task in proposal.spec.tasks.items() if f"model:{model_id}" in task.inputs.values()]
-            problems += [JobProblem(proposal.me, task, error.fault.cause, error.fault.remedy) for task in tasks]
+            problems += [report_problem(proposal.me, task, error.fault.cause, advise(error.fault)) for task in tasks]
     return components, problems

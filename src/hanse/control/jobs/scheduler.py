@@ -20,6 +20,7 @@ from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import place
 from hanse.control.jobs.states import advance, has_ended
 from hanse.control.jobs.tables import Attempt, Participant
+from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.job_messages import (
@@ -31,6 +32,8 @@ from hanse.core.job_messages import (
     JobRequest,
     OrderAttempt,
     ProposeJob,
+    hear_fault,
+    report_problem,
 )
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.times import later, now
@@ -177,8 +180,8 @@ class Scheduler:
             if error.fault.code in AWAY:
                 await asyncio.to_thread(self._note_away, job, party)
                 return
-            problem = JobProblem(party, "", error.fault.cause or error.fault.code, error.fault.remedy)
-            reply = Decision((problem,))
+            entry = describe(error.fault.code)
+            reply = Decision((report_problem(party, "", entry.text["en"], entry.advice["en"]),))
         if isinstance(reply, Decision):
             await asyncio.to_thread(self._note_decision, job, party, reply)
 
@@ -296,7 +299,7 @@ def note_attempt(session: Session, key: AttemptKey, party: PartyId, state: Attem
         return False
     if row.state == "ordered" and state == "succeeded":
         advance(session, row, "running")
-    return advance(session, row, state, place(fault, party, key.task) if state == "failed" else None)
+    return advance(session, row, state, place(hear_fault(fault), party, key.task) if state == "failed" else None)
 
 
 def _forgive(session: Session, job: JobId, party: PartyId) -> None:
