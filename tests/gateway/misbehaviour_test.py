@@ -236,6 +236,14 @@ async def test_without_a_client_certificate_only_pairing_can_be_reached(bank: Ho
             assert reply.status == 413
 
 
+async def test_a_stranger_s_bottomless_document_is_refused_like_any_other(bank: House) -> None:
+    connector = aiohttp.TCPConnector(ssl=stranger_context(None))
+    async with aiohttp.ClientSession(connector=connector) as stranger:
+        for document in (b"[]", b"{", b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}"):
+            async with stranger.post(f"https://127.0.0.1:{bank.port}/v1/pair", data=document) as reply:
+                assert (reply.status, await reply.json()) == (400, {"error": {"code": "pair.unreadable"}})
+
+
 async def test_pairing_shows_the_certificate_that_the_invitation_can_be_checked_against(
     tmp_path: Path, bank: House
 ) -> None:

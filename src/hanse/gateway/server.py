@@ -122,7 +122,7 @@ class PartyPort:
                 async with asyncio.timeout(REQUEST_S):
                     document = msgspec.json.decode(await request.read(), type=dict[str, Any])
                     return web.json_response(await self._node.pair(document))
-            except (msgspec.DecodeError, UnicodeDecodeError, TimeoutError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TimeoutError):
                 self._refuse(STRANGER, f"posts to /v1/pair from {request.remote} what is no JSON object")
                 return _decline("pair.unreadable", 400)
             except HanseError as error:
