@@ -37,7 +37,10 @@ T = TypeVar("T")
 CUT_S = 20.0
 MANY = 20_000
 SLOW = 100_000
-"""Bytes a second: slow enough that a message is under way for a while."""
+"""Bytes a second: slow enough that one message of an alignment is under way for a while."""
+
+TRAINING = 2_000_000
+"""Bytes a second: a tree of depth 3 asks a host with 600 kB, so that twenty trees last for some seconds anywhere."""
 
 
 class Street:
@@ -174,16 +177,18 @@ def hold_off(federation: Federation, job: str, task: str) -> None:
 def test_a_link_cut_for_20_s_during_training_costs_nothing_but_time(
     federation: Federation, street: Street, labels: dict[str, float]
 ) -> None:
-    calm = demand_same_scores(demand_whole(federation, federation.run(federation.pipeline(trees=10, depth=3))))
-    job = federation.run(federation.pipeline(trees=10, depth=3))
-    federation.wait_for_progress(federation.guest, job, "boost")
-    street.cut()
+    calm = demand_same_scores(demand_whole(federation, federation.run(federation.pipeline(trees=20, depth=3))))
+    street.throttle(TRAINING)
     try:
+        job = federation.run(federation.pipeline(trees=20, depth=3))
+        federation.wait_for_progress(federation.guest, job, "boost")
+        street.cut()
         wait(lambda: not is_linked(federation.guest, "telecom"), 30, "the bank notices the cut")
         hold_off(federation, job, "boost")
         assert not is_linked(federation.guest, "telecom")
     finally:
         street.mend()
+        street.throttle(0)
     cut = demand_same_scores(demand_whole(federation, job))
     assert is_linked(federation.guest, "telecom")
     assert abs(measure_auc(labels, cut) - measure_auc(labels, calm)) < 0.03
@@ -207,13 +212,15 @@ def test_a_link_that_flaps_through_the_whole_job_costs_nothing_but_time(federati
 
 @pytest.mark.deep
 def test_a_link_that_goes_silent_for_20_s_costs_nothing_but_time(federation: Federation, street: Street) -> None:
-    job = federation.run(federation.pipeline(trees=10, depth=3))
-    federation.wait_for_progress(federation.guest, job, "boost")
-    street.freeze()
+    street.throttle(TRAINING)
     try:
+        job = federation.run(federation.pipeline(trees=20, depth=3))
+        federation.wait_for_progress(federation.guest, job, "boost")
+        street.freeze()
         hold_off(federation, job, "boost")
     finally:
         street.thaw()
+        street.throttle(0)
     demand_same_scores(demand_whole(federation, job))
 
 
@@ -298,13 +305,16 @@ async def intrude(shop: Node, target: Node, job: str, receiver: str, requests: l
 
 
 @pytest.mark.e2e
-def test_a_member_that_is_no_party_of_the_job_is_refused_and_written_down(federation: Federation) -> None:
+def test_a_member_that_is_no_party_of_the_job_is_refused_and_written_down(
+    federation: Federation, street: Street
+) -> None:
     bank, telecom, shop = federation.nodes.values()
     outsider = shop.client.node().organisation_id
     made = Pipeline("two", project=federation.project, guest="bank", hosts=["telecom"])
     split = made.add("split", "split", table=federation.align(made))
-    boost = made.add("boost", "hetero_boost", {"trees": 10, "depth": 3}, train=split["train"])
+    boost = made.add("boost", "hetero_boost", {"trees": 20, "depth": 3}, train=split["train"])
     made.predict("again", model=boost["model"], table=split["train"])
+    street.throttle(TRAINING)
     shop.stop()
     try:
         for node in (bank, telecom):
@@ -328,12 +338,14 @@ def test_a_member_that_is_no_party_of_the_job_is_refused_and_written_down(federa
             told = " | ".join(line.get("reason", line.get("code", "")) for line in lines)
             for reason in ("boost", "align", "job-00000000000000ff", "replayed frame 1", "job.not_yours"):
                 assert reason in told, (node.name, told)
+        street.throttle(0)
         ended = {federation.end(node, job).state for node in (bank, telecom)}
         assert ended == {"succeeded"}, federation.explain(job)
         found = bank.client.job(job)
         assert {task.attempt for task in found.tasks} == {1}
         demand_same_scores(found)
     finally:
+        street.throttle(0)
         shop.start()
 
 
