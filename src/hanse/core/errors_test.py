@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hanse.core.errors import CATALOGUE, describe
+from hanse.core.errors import CATALOGUE, advise, describe
+from hanse.core.faults import Fault
 
 SOURCE = Path(__file__).resolve().parents[1]
 MAKERS = frozenset({"fault", "Fault"})
@@ -52,3 +53,8 @@ def test_every_entry_speaks_both_languages_and_has_a_status(code: str) -> None:
 
 def test_a_code_of_another_release_is_described_as_a_failure() -> None:
     assert describe("something.new") is CATALOGUE["node.failed"]
+
+
+def test_what_to_do_is_the_remedy_of_the_case_or_else_of_the_code() -> None:
+    assert advise(Fault("grant.over", remedy="ask Anna")) == "ask Anna"
+    assert advise(Fault("grant.over")) == CATALOGUE["grant.over"].advice["en"]
