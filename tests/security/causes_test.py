@@ -18,6 +18,7 @@ from hanse.core.job_messages import (
     TaskStanding,
 )
 from hanse.core.roles import GUEST
+from hanse.gateway import wire
 
 JOB, FIT = JobId("job-0123456789abcdef"), TaskName("fit")
 WHOLE = Fault("component.failed", GUEST, "fit", "row 17 holds 4711", "look at /srv/bank/people.csv")
@@ -50,3 +51,11 @@ def test_causes_and_remedies_do_not_cross(message: Any) -> None:
 def test_a_fault_that_would_deceive_a_terminal_is_refused(message: Any, step: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         carried(message, Fault("component.failed", GUEST, step))
+
+
+def test_a_refusal_between_gateways_brings_party_step_and_code() -> None:
+    plain = {"type": "Reply", "id": 1, "fault": msgspec.to_builtins(WHOLE)}
+    assert msgspec.convert(plain, wire.Head) == wire.Reply(1, TOLD)
+    deceiving = msgspec.to_builtins(Fault("component.failed", GUEST, "\x1b]0;owned\x07"))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**plain, "fault": deceiving}, wire.Head)

@@ -135,13 +135,6 @@ def report_problem(party: PartyId, task: str, message: str, remedy: str = "") ->
     return JobProblem(party, task[:48], message[:1000], remedy[:1000])
 
 
-def hear_fault(fault: Fault | None) -> Fault | None:
-    """Return another node's fault as far as it may say anything here: no cause, no remedy, nothing long."""
-    if fault is None:
-        return None
-    return Fault(fault.code[:64], None if fault.party is None else PartyId(fault.party[:16]), fault.step[:64])
-
-
 class Decision(msgspec.Struct, frozen=True, tag=True):
     """The answer to a proposal: accepted when there are no problems."""
 

@@ -13,6 +13,7 @@ import msgspec
 from hanse.core.faults import Fault
 from hanse.core.frames import HEAD_BYTES, PIECE_BYTES
 from hanse.core.ids import JobId, NodeId, OrganisationId, TaskName
+from hanse.core.job_messages import Telling
 from hanse.core.roles import PartyId
 from hanse.gateway.shapes import AttemptKey
 
@@ -112,8 +113,8 @@ class Call(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     id: int
 
 
-class Reply(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
-    """The reply to `Call`, in the body, or a fault."""
+class Reply(Telling, frozen=True, tag=True, forbid_unknown_fields=True):
+    """The reply to `Call`, in the body, or a fault as peers may know it."""
 
     id: int
     fault: Fault | None = None

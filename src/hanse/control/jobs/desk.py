@@ -45,7 +45,6 @@ from hanse.core.job_messages import (
     ProposeJob,
     QueryJob,
     TaskEnded,
-    hear_fault,
 )
 from hanse.core.planning import Catalogue, PipelineCheck
 from hanse.core.roles import GUEST, PartyId
@@ -223,14 +222,12 @@ class JobDesk:
         await self._hear(
             guest,
             said.job,
-            lambda session, row: service.note_task_end(session, row, said.task, said.state, hear_fault(said.fault)),
+            lambda session, row: service.note_task_end(session, row, said.task, said.state, said.fault),
         )
 
     async def end(self, guest: OrganisationId, said: JobEnded) -> None:
         """Note how the job has ended."""
-        await self._hear(
-            guest, said.job, lambda session, row: service.end_job(session, row, said.state, hear_fault(said.fault))
-        )
+        await self._hear(guest, said.job, lambda session, row: service.end_job(session, row, said.state, said.fault))
 
     async def follow(self, guest: OrganisationId, job: JobId, standing: JobStanding) -> None:
         """Bring this party's view of a job to where its guest says that it is."""

@@ -32,7 +32,6 @@ from hanse.core.job_messages import (
     JobRequest,
     OrderAttempt,
     ProposeJob,
-    hear_fault,
     report_problem,
 )
 from hanse.core.roles import GUEST, PartyId
@@ -299,7 +298,7 @@ def note_attempt(session: Session, key: AttemptKey, party: PartyId, state: Attem
         return False
     if row.state == "ordered" and state == "succeeded":
         advance(session, row, "running")
-    return advance(session, row, state, place(hear_fault(fault), party, key.task) if state == "failed" else None)
+    return advance(session, row, state, place(fault, party, key.task) if state == "failed" else None)
 
 
 def _forgive(session: Session, job: JobId, party: PartyId) -> None:

@@ -11,7 +11,7 @@ from hanse.control.models.service import name_model, register_model
 from hanse.control.models.tables import ModelVersion
 from hanse.core.faults import Fault, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
-from hanse.core.job_messages import JobStanding, JobState, TaskStanding, TaskState, hear_fault
+from hanse.core.job_messages import JobStanding, JobState, TaskStanding, TaskState
 from hanse.core.planning import PipelineCheck
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.times import now
@@ -235,9 +235,9 @@ def follow(session: Session, job: Job, standing: JobStanding) -> None:
         start_job(session, job)
     for name, task in standing.tasks.items():
         if task.state not in ("waiting", "running"):
-            note_task_end(session, job, name, task.state, hear_fault(task.fault))
+            note_task_end(session, job, name, task.state, task.fault)
     if standing.state not in ("proposed", "running"):
-        end_job(session, job, standing.state, hear_fault(standing.fault))
+        end_job(session, job, standing.state, standing.fault)
 
 
 def note_task_end(session: Session, job: Job, name: TaskName, state: TaskState, fault: Fault | None) -> None:
