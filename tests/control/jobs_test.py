@@ -12,11 +12,11 @@ from tests.control.offices import IDS, PARTIES, Office, behaving, chain, reading
 from hanse.control.jobs import decisions, desk, service
 from hanse.control.jobs.tables import Attempt
 from hanse.control.models import service as models
-from hanse.core.faults import HanseError
+from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import JobId, TaskName
-from hanse.core.job_messages import OrderAttempt, ProposeJob
+from hanse.core.job_messages import AttemptEnded, JobEnded, OrderAttempt, ProposeJob, TaskEnded
 from hanse.core.planning import Problem
-from hanse.core.roles import GUEST, host
+from hanse.core.roles import GUEST, PartyId, host
 from hanse.core.specs import PipelineSpec, TaskSpec
 
 HOSTS = (host(1), host(2))
@@ -238,6 +238,31 @@ async def test_orders_are_taken_from_the_guest_of_the_job_only(trio: Trio) -> No
         assert caught.value.fault.code == "job.not_yours"
     await trio.bank.desk.cancel(job)
     await end_everywhere(trio, job)
+
+
+async def test_whoever_blames_a_party_that_the_job_does_not_have_is_blamed(trio: Trio) -> None:
+    job = await trio.bank.run(chain(fit=behaving({"always": "hang"}, *PARTIES)))
+    for office in trio:
+        await office.wait(job, office.is_running(job, "fit", 1))
+    lie = Fault("label.absent", PartyId("host-9"), "fit")
+    await trio.bank.desk.hear_attempt(IDS["telecom"], AttemptEnded(job, TaskName("fit"), 1, host(1), "failed", lie))
+    for office in trio:
+        row = await office.end(job)
+        assert row.fault is not None
+        assert (row.state, row.fault.code, row.fault.party) == ("failed", "label.absent", "host-1")
+
+
+async def test_a_guest_that_blames_a_party_that_the_job_does_not_have_is_blamed(trio: Trio) -> None:
+    job = await trio.bank.run(chain(fit=behaving({"always": "hang"}, *PARTIES)))
+    await trio.telecom.wait(job, trio.telecom.is_running(job, "fit", 1))
+    lie = Fault("label.absent", PartyId("host-9"), "fit")
+    await trio.telecom.desk.end_task(IDS["bank"], TaskEnded(job, TaskName("fit"), "failed", lie))
+    await trio.telecom.desk.end(IDS["bank"], JobEnded(job, "failed", lie))
+    task = trio.telecom.read(lambda session: service.get_task(session, job, TaskName("fit")))
+    for told in (task.fault, (await trio.telecom.end(job)).fault):
+        assert told == Fault("label.absent", GUEST, "fit")
+    await trio.bank.desk.cancel(job)
+    await trio.shop.end(job)
 
 
 async def test_an_order_said_again_starts_nothing(trio: Trio) -> None:

@@ -227,7 +227,11 @@ class JobDesk:
 
     async def end(self, guest: OrganisationId, said: JobEnded) -> None:
         """Note how the job has ended."""
-        await self._hear(guest, said.job, lambda session, row: service.end_job(session, row, said.state, said.fault))
+
+        def note(session: Session, row: Job) -> None:
+            service.end_job(session, row, said.state, service.blame(session, row.id, said.fault, GUEST))
+
+        await self._hear(guest, said.job, note)
 
     async def follow(self, guest: OrganisationId, job: JobId, standing: JobStanding) -> None:
         """Bring this party's view of a job to where its guest says that it is."""

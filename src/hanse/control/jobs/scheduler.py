@@ -298,7 +298,8 @@ def note_attempt(session: Session, key: AttemptKey, party: PartyId, state: Attem
         return False
     if row.state == "ordered" and state == "succeeded":
         advance(session, row, "running")
-    return advance(session, row, state, place(fault, party, key.task) if state == "failed" else None)
+    told = service.blame(session, key.job, fault, party)
+    return advance(session, row, state, place(told, party, key.task) if state == "failed" else None)
 
 
 def _forgive(session: Session, job: JobId, party: PartyId) -> None:

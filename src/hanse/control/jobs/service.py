@@ -106,6 +106,13 @@ def party_of(session: Session, job: JobId, organisation: OrganisationId) -> Part
     raise fault("job.not_yours", f"job {job} has no such party")
 
 
+def blame(session: Session, job: JobId, told: Fault | None, teller: PartyId) -> Fault | None:
+    """Return what a party tells of a fault; one that blames somebody outside the job has to answer for it itself."""
+    if told is None or told.party is None or told.party in organisations_of(session, job):
+        return told
+    return Fault(told.code, teller, told.step)
+
+
 def wake(job: Job) -> None:
     """Have the job stepped at once: something has changed."""
     job.due_at = ""
@@ -237,13 +244,14 @@ def follow(session: Session, job: Job, standing: JobStanding) -> None:
         if task.state not in ("waiting", "running"):
             note_task_end(session, job, name, task.state, task.fault)
     if standing.state not in ("proposed", "running"):
-        end_job(session, job, standing.state, standing.fault)
+        end_job(session, job, standing.state, blame(session, job.id, standing.fault, GUEST))
 
 
 def note_task_end(session: Session, job: Job, name: TaskName, state: TaskState, fault: Fault | None) -> None:
     """Note at a host how a task has ended, and keep the model that it fitted."""
     task = get_task(session, job.id, name)
-    if not has_ended(job) and end_task(session, task, state, fault or task.fault) and state == "succeeded":
+    told = blame(session, job.id, fault, GUEST)
+    if not has_ended(job) and end_task(session, task, state, told or task.fault) and state == "succeeded":
         keep_model(session, job, task)
 
 
