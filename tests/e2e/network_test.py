@@ -263,6 +263,20 @@ def test_a_link_cut_in_the_middle_of_an_alignment_loses_no_row(
     assert guest.task("align").outputs["table"].rows == MANY - 2_000
 
 
+@pytest.mark.deep
+def test_a_job_that_is_proposed_while_the_link_is_cut_starts_when_it_is_mended(
+    federation: Federation, street: Street
+) -> None:
+    street.cut()
+    try:
+        wait(lambda: not is_linked(federation.guest, "telecom"), 30, "the bank notices the cut")
+        job = federation.run(federation.pipeline())
+        assert federation.guest.client.job(job).state == "proposed"
+    finally:
+        street.mend()
+    demand_same_scores(demand_whole(federation, job))
+
+
 class Door:
     """A node's party port as the intruder sees it: where it listens and whom it claims to be."""
 
