@@ -19,7 +19,7 @@ from hanse.core import frames
 from hanse.core.faults import HanseError
 from hanse.core.ids import OrganisationId
 from hanse.core.roles import PartyId
-from hanse.gateway import server, wire
+from hanse.gateway import lanes, replay, server, wire
 from hanse.gateway.certificates import is_signed_by, stranger_context
 from hanse.gateway.gateway import Gateway
 from hanse.gateway.pairing import introduce, post_pairing
@@ -406,3 +406,61 @@ async def test_refusals_of_one_source_are_held_to_a_rate(bank: House, parties: d
     reply = await evil.hear(wire.Reply)
     assert reply == wire.Reply(1)
     assert 30 <= len(bank.side.lines) <= 32
+
+
+async def test_a_peer_that_asks_and_never_acknowledges_is_broken_off_by_name(
+    bank: House, telecom: House, parties: dict, evil: Intruder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "REPLAY_BYTES", 1 << 17)
+    monkeypatch.setattr(lanes, "CONTROL_BYTES", 1 << 18)
+    guest = await Process.attach(bank, bank.open(parties))
+    await evil.greet()
+    ended = asyncio.create_task(evil.is_cut_off())
+    with contextlib.suppress(ConnectionError):
+        while not ended.done():
+            await evil.say(wire.Call(evil.number), bytes(1 << 15))
+            await asyncio.sleep(0)
+    assert await ended
+    assert {source for source, _ in bank.side.lines} == {telecom.id}
+    assert bank.side.has_line("makes frames for it pile up")
+    head, _ = await guest.recv()
+    assert isinstance(head, frames.Gone)
+    assert head.fault is not None
+    assert (head.peer, head.fault.code) == (HOST, "link.broken")
+    telecom.gateway.pin(bank.peer(f"127.0.0.1:{bank.port}"))
+    assert await bank.gateway.call(telecom.id, b"anew") == b"ANEW"
+    guest.close()
+
+
+async def test_replies_wait_for_a_peer_that_is_slow_to_acknowledge(
+    bank: House, parties: dict, evil: Intruder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "REPLAY_BYTES", 1 << 15)
+    await evil.greet()
+    for number in range(6):
+        await evil.say(wire.Call(number), bytes(1 << 15))
+    assert [await evil.hear(wire.Reply) for _ in range(2)] == [wire.Reply(0), wire.Reply(1)]
+    await evil.say(wire.Ping(1), number=0)
+    assert await evil.hear(wire.Reply | wire.Pong) == wire.Pong(1)
+    await evil.say(wire.Ack(2), number=0)
+    assert [await evil.hear(wire.Reply) for _ in range(2)] == [wire.Reply(2), wire.Reply(3)]
+    assert bank.side.lines == []
+
+
+@pytest.mark.parametrize("bank", [IMPATIENT], indirect=True)
+async def test_a_peer_that_takes_without_end_is_broken_off_with_an_audit_line(
+    bank: House, parties: dict, evil: Intruder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "REPLAY_BYTES", 1 << 15)
+    await evil.greet()
+    for number in range(3):
+        await evil.say(wire.Call(number), bytes(1 << 15))
+
+    async def stay() -> None:
+        while True:
+            await evil.hear(wire.Ping)
+            await evil.say(wire.Ping(1), number=0)
+
+    with pytest.raises((AssertionError, ConnectionError)):
+        await stay()
+    await wait_until(lambda: bank.side.has_line("acknowledges none"))

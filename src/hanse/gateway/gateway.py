@@ -217,6 +217,14 @@ class Gateway:
         self._early.drop(organisation)
         self._lose_all(organisation, "peer.restarted", "its node was restarted")
 
+    def break_off(self, organisation: OrganisationId, reason: str) -> None:
+        """Forget a session that can only grow: its attempts are lost by name, and both sides start anew."""
+        self.refuse(organisation, reason)
+        self._close_session(organisation, "link.broken", "this node has closed its link: the peer acknowledged nothing")
+        peer = self._peers.get(organisation)
+        if peer is not None and self._client is not None:
+            self._open_session(peer)
+
     # ------------------------------------------------------------------ sessions
 
     def _open_session(self, peer: PinnedPeer) -> None:
@@ -231,11 +239,14 @@ class Gateway:
         if session.peer.address and (running is None or running.done()):
             self._dials[organisation] = asyncio.create_task(self._keep_dialling(session))
 
-    def _close_session(self, organisation: OrganisationId, code: str) -> None:
+    def _close_session(
+        self, organisation: OrganisationId, code: str, cause: str = "this node has closed its link"
+    ) -> None:
         session = self._sessions.pop(organisation, None)
         self._early.drop(organisation)
-        self._lose_all(organisation, code, "this node has closed its link")
+        self._lose_all(organisation, code, cause)
         if session is not None:
+            session.close()
             self._spawn(self._end_session(session, self._dials.pop(organisation, None)))
 
     async def _end_session(self, session: Session, dial: asyncio.Task[None] | None) -> None:
@@ -341,10 +352,7 @@ class Gateway:
 
     def _send_control(self, organisation: OrganisationId, head: Control) -> None:
         for session in self._sessions_of([organisation]):
-            try:
-                session.lanes.push_control(head)
-            except OverflowError as error:
-                self.refuse(organisation, str(error))
+            session.send(head)
 
     def _sessions_of(self, organisations: Iterable[OrganisationId]) -> list[Session]:
         return [self._sessions[organisation] for organisation in organisations if organisation in self._sessions]

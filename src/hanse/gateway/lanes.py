@@ -10,6 +10,9 @@ from hanse.gateway.wire import Refused as RefusedRoute
 
 LANE_BYTES = 4 << 20
 CONTROL_FRAMES = 4096
+CONTROL_BYTES = 16 << 20
+CALL_BYTES = 4 << 20
+"""What our own calls may hold of that: they pile up when the peer is away, and never keep out a reply."""
 
 Control = Call | Reply | Taken | RefusedRoute
 
@@ -49,20 +52,31 @@ class Lanes:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._control: deque[tuple[Control, bytes]] = deque()
+        self._control_bytes = 0
+        self._call_bytes = 0
         self._lanes: dict[AttemptKey, Lane] = {}
 
     def push_control(self, head: Control, body: bytes = b"") -> None:
         """Add a frame that goes before all pieces. Raises OverflowError when the peer has let too many pile up."""
-        if len(self._control) >= CONTROL_FRAMES:
-            raise OverflowError(f"{CONTROL_FRAMES} control frames wait for this peer")
+        size_bytes = cost(body)
+        waiting_bytes = self._control_bytes + size_bytes
+        if len(self._control) >= CONTROL_FRAMES or waiting_bytes > CONTROL_BYTES:
+            raise OverflowError(
+                f"{len(self._control)} control frames of {self._control_bytes} bytes wait for this peer"
+            )
+        if isinstance(head, Call):
+            if self._call_bytes + size_bytes > CALL_BYTES:
+                raise OverflowError(f"calls of {self._call_bytes} bytes wait for this peer")
+            self._call_bytes += size_bytes
+        self._control_bytes = waiting_bytes
         self._control.append((head, body))
         self._wake()
 
     def withdraw_call(self, call_id: int) -> None:
         """Forget a call that is still waiting: its caller has given up."""
-        self._control = deque(
-            (head, body) for head, body in self._control if not (isinstance(head, Call) and head.id == call_id)
-        )
+        for frame in [frame for frame in self._control if isinstance(frame[0], Call) and frame[0].id == call_id]:
+            self._control.remove(frame)
+            self._release(*frame)
 
     def open(self, key: AttemptKey) -> None:
         """Start a lane."""
@@ -111,22 +125,30 @@ class Lanes:
     def drop_all(self) -> None:
         """Close every lane, and forget all control frames."""
         self._control.clear()
+        self._control_bytes = self._call_bytes = 0
         for key in list(self._lanes):
             self.drop(key)
 
     def pop(self, *, pieces: bool) -> tuple[Control | Piece | Finished, bytes] | None:
         """Return the next frame: control first, then (with `pieces`) one piece of each attempt in turn."""
         if self._control:
-            return self._control.popleft()
+            frame = self._control.popleft()
+            self._release(*frame)
+            return frame
         if not pieces:
             return None
         for key, lane in list(self._lanes.items()):
-            frame = lane.pop()
-            if frame is not None:
+            piece = lane.pop()
+            if piece is not None:
                 self._lanes[key] = self._lanes.pop(key)
                 self._sweep(key, lane)
-                return frame
+                return piece
         return None
+
+    def _release(self, head: Control, body: bytes) -> None:
+        self._control_bytes -= cost(body)
+        if isinstance(head, Call):
+            self._call_bytes -= cost(body)
 
     def _sweep(self, key: AttemptKey, lane: Lane) -> None:
         if lane.is_leaving and not lane.waiting:

@@ -4,10 +4,10 @@ import pytest
 
 from hanse.core.ids import JobId, TaskName
 from hanse.core.roles import PartyId
-from hanse.gateway.lanes import LANE_BYTES, Lanes
+from hanse.gateway.lanes import CALL_BYTES, CONTROL_BYTES, LANE_BYTES, Lanes
 from hanse.gateway.replay import REPLAY_BYTES, Replay
 from hanse.gateway.shapes import AttemptKey
-from hanse.gateway.wire import WINDOW_BYTES, Call, Piece, Route, Taken, cost, decode
+from hanse.gateway.wire import WINDOW_BYTES, Call, Piece, Reply, Route, Taken, cost, decode
 
 MIB = 1 << 20
 
@@ -101,3 +101,33 @@ def test_replay_is_full_at_its_cap_and_not_when_acknowledged() -> None:
     assert replay.sent <= REPLAY_BYTES // MIB
     replay.acknowledge(replay.sent)
     assert not replay.is_full
+
+
+def test_replay_is_overrun_by_bytes_and_not_when_acknowledged() -> None:
+    replay = Replay()
+    for number in range(2 * REPLAY_BYTES // MIB):
+        assert not replay.is_overrun
+        replay.add(Reply(number), bytes(MIB))
+    assert replay.is_overrun
+    replay.acknowledge(1)
+    assert not replay.is_overrun
+
+
+def test_control_frames_are_capped_by_bytes_and_calls_leave_room_for_replies() -> None:
+    lanes = Lanes(lambda: None)
+    for number in range(CALL_BYTES // MIB - 1):
+        lanes.push_control(Call(number), bytes(MIB))
+    with pytest.raises(OverflowError, match="calls of"):
+        lanes.push_control(Call(99), bytes(MIB))
+    for number in range((CONTROL_BYTES - CALL_BYTES) // MIB):
+        lanes.push_control(Reply(number), bytes(MIB))
+    with pytest.raises(OverflowError, match="control frames of"):
+        lanes.push_control(Reply(99), bytes(MIB))
+    lanes.withdraw_call(0)
+    lanes.push_control(Call(99), bytes(MIB))
+    while lanes.pop(pieces=False) is not None:
+        pass
+    for number in range(CONTROL_BYTES // MIB - 1):
+        lanes.push_control(Reply(number), bytes(MIB))
+    lanes.drop_all()
+    lanes.push_control(Call(1), bytes(MIB))

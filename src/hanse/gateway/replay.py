@@ -22,8 +22,8 @@ class Replay:
 
     @property
     def is_overrun(self) -> bool:
-        """True when the peer takes frames and acknowledges none: the connection is of no use."""
-        return len(self._frames) >= 2 * REPLAY_FRAMES
+        """True when nothing may be added any more, control frames neither, before the peer has acknowledged some."""
+        return self._size_bytes >= 2 * REPLAY_BYTES or len(self._frames) >= 2 * REPLAY_FRAMES
 
     def add(self, head: Head, body: bytes) -> None:
         """Give the next number to a frame and keep it."""

@@ -21,7 +21,7 @@ from hanse.core.frames import PIECE_BYTES
 from hanse.core.ids import OrganisationId
 from hanse.core.times import format_time
 from hanse.gateway import wire
-from hanse.gateway.lanes import Lanes
+from hanse.gateway.lanes import Control, Lanes
 from hanse.gateway.replay import Replay
 from hanse.gateway.shapes import Identity, Link, PinnedPeer
 
@@ -58,6 +58,8 @@ class Hub(Protocol):
 
     def refuse(self, organisation: str, reason: str) -> None: ...
 
+    def break_off(self, organisation: OrganisationId, reason: str) -> None: ...
+
 
 class Connection:
     """One WebSocket of a session, and what was promised on it."""
@@ -69,6 +71,7 @@ class Connection:
         self.expected = announced + 1
         self.cursor = 1
         self.heard_at = time.monotonic()
+        self.acknowledged_at = self.heard_at
         self.wake = asyncio.Event()
         self.pings: list[wire.Ping | wire.Pong] = [wire.Ping(time.monotonic_ns())]
         self.unacknowledged_bytes = 0
@@ -201,16 +204,23 @@ class Session:
         await self._close(connection, end)
         return True
 
-    async def stop(self) -> None:
-        """Close the session for good: calls fail, lanes are emptied, the connection ends."""
+    def send(self, head: Control) -> None:
+        """Send a control frame. A peer that has let too many pile up is broken off with."""
+        self._push(head)
+
+    def close(self) -> None:
+        """Close the session for good: calls fail, lanes are emptied, the connection ends, nothing more is taken."""
         self._is_closed = True
         self._forget("the link to it was closed")
-        answers = list(self._answers)
-        for answer in answers:
+        for answer in self._answers:
             answer.cancel()
         if self._connection is not None:
             self._connection.end()
-        await asyncio.gather(*answers, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Close the session, and wait for the answers that were on their way."""
+        self.close()
+        await asyncio.gather(*self._answers, return_exceptions=True)
 
     async def _greet(self, connection: Connection) -> wire.Hello:
         me = self.me
@@ -298,10 +308,14 @@ class Session:
         )
 
     def _beat(self, connection: Connection) -> None:
-        """Ping, and cut a connection that has been silent for three heartbeats or takes without acknowledging."""
+        """Ping, cut a connection that has been silent for three heartbeats, break off with a peer that only takes."""
         beat_s = self._timing.heartbeat_s
-        if time.monotonic() - connection.heard_at > 3 * beat_s or self._replay.is_overrun:
+        since = time.monotonic() - 3 * beat_s
+        if connection.heard_at < since:
             connection.end()
+            return
+        if self._replay.is_overrun and connection.acknowledged_at < since:
+            self._hub.break_off(self.peer.organisation, "takes frames without end and acknowledges none")
             return
         if len(connection.pings) < ANSWERS:
             connection.pings.append(wire.Ping(time.monotonic_ns()))
@@ -328,6 +342,8 @@ class Session:
         replay = self._replay
         connection.cursor = max(connection.cursor, replay.acknowledged + 1)
         if connection.cursor > replay.sent:
+            if replay.is_overrun:
+                return None
             following = self.lanes.pop(pieces=not replay.is_full)
             if following is None:
                 return None
@@ -337,6 +353,8 @@ class Session:
 
     async def _read(self, connection: Connection) -> None:
         async for message in connection.socket:
+            if self._is_closed:
+                raise ConnectionError("the session is closed")
             if message.type is not aiohttp.WSMsgType.BINARY:
                 raise ValueError(f"sent what is no frame: {message.type.name} {message.data or ''}")
             connection.heard_at = time.monotonic()
@@ -351,6 +369,8 @@ class Session:
     def _take_unnumbered(self, connection: Connection, head: wire.Head) -> None:
         match head:
             case wire.Ack(received):
+                if received > self._replay.acknowledged:
+                    connection.acknowledged_at = time.monotonic()
                 self._replay.acknowledge(received)
                 self._wake()
             case wire.Ping(at_ns) if len(connection.pings) < ANSWERS:
@@ -421,10 +441,15 @@ class Session:
             self._reply(call_id, answer.result(), None)
 
     def _reply(self, call_id: int, body: bytes, problem: Fault | None) -> None:
+        self._push(wire.Reply(call_id, problem), body)
+
+    def _push(self, head: Control, body: bytes = b"") -> None:
+        if self._is_closed:
+            return
         try:
-            self.lanes.push_control(wire.Reply(call_id, problem), body)
+            self.lanes.push_control(head, body)
         except OverflowError as error:
-            log.warning("reply.dropped", peer=self.peer.name, reason=str(error))
+            self._hub.break_off(self.peer.organisation, f"makes frames for it pile up: {error}")
 
     def _wake(self) -> None:
         if self._connection is not None:
