@@ -269,19 +269,22 @@ class Post:
 
     def _take_piece(self, peer: PartyId, stream: int, final: bool, body: bytes) -> None:
         state = self._peers[peer]
+        if state.end is not None:
+            return
         line = state.streams[stream]
         line.parts += body
+        state.unread_bytes += len(body)
         if stream != CONTROL_STREAM:
-            state.unread_bytes += len(body)
             state.sign_at = time.monotonic()
             state.waits_for = None
         if len(line.parts) > self._limits.message_bytes:
             self._end_peer(peer, ProtocolError(peer, f"sent a message above {self._limits.message_bytes} bytes"))
         elif state.unread_bytes > UNREAD_BYTES + 2 * self._limits.message_bytes:
             self._end_peer(peer, ProtocolError(peer, f"sent {state.unread_bytes} bytes that nobody has asked for"))
-        elif state.end is None and final:
+        elif final:
             payload, line.parts = bytes(line.parts), bytearray()
             if stream == CONTROL_STREAM and kind_of(payload) in NOTICES:
+                state.unread_bytes -= len(payload)
                 self._take_notice(peer, state, payload)
             else:
                 line.messages.append(payload)

@@ -151,3 +151,30 @@ async def test_a_spend_that_is_refused_raises_the_node_s_fault(tmp_path: Path) -
         await node.say(frames.Spent(1, Fault("disclosure.limit")))
         with pytest.raises(HanseError, match="disclosure"):
             await spending
+
+
+async def test_messages_on_the_runtime_s_own_stream_that_nobody_asked_for_are_the_sender_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post_module, "UNREAD_BYTES", 100)
+    async with line(tmp_path, Limits(message_bytes=50)) as (post, node):
+        for _ in range(8):
+            await node.say(frames.Data(B, CONTROL_STREAM, True), Alive(1, 2).encode())
+            await node.say(frames.Data(A, CONTROL_STREAM, True), bytes(50))
+        await node.say(frames.Data(B, 0, True), b"fine")
+        assert await post.recv(B, 0) == b"fine"
+        with pytest.raises(ProtocolError, match="nobody has asked for") as raised:
+            for _ in range(8):
+                await post.recv(A, CONTROL_STREAM)
+        assert raised.value.fault.party == A
+
+
+async def test_notices_are_read_at_once_and_never_count_as_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post_module, "UNREAD_BYTES", 100)
+    async with line(tmp_path, Limits(message_bytes=50)) as (post, node):
+        for _ in range(100):
+            await node.say(frames.Data(A, CONTROL_STREAM, True), Alive(1, 2).encode())
+        await node.say(frames.Data(A, CONTROL_STREAM, True), b"a greeting")
+        assert await post.recv(A, CONTROL_STREAM) == b"a greeting"
