@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 
+import msgspec
 import psutil
 import pytest
 from tests.control.conftest import Trio
-from tests.control.offices import IDS, PARTIES, Office, behaving, chain, reading
+from tests.control.offices import IDS, PARTIES, PROJECT, Office, behaving, chain, reading
 
+from hanse.control.audit import service as audit
 from hanse.control.jobs import decisions, desk, service
 from hanse.control.jobs.tables import Attempt
 from hanse.control.models import service as models
+from hanse.core.errors import CATALOGUE
 from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import JobId, TaskName
-from hanse.core.job_messages import AttemptEnded, JobEnded, OrderAttempt, ProposeJob, TaskEnded
+from hanse.core.job_messages import AttemptEnded, Decision, JobEnded, OrderAttempt, ProposeJob, TaskEnded
 from hanse.core.planning import Problem
 from hanse.core.roles import GUEST, PartyId, host
 from hanse.core.specs import PipelineSpec, TaskSpec
+from hanse.core.throttle import Throttle
 
 HOSTS = (host(1), host(2))
 
@@ -277,6 +281,48 @@ async def test_an_order_said_again_starts_nothing(trio: Trio) -> None:
     await end_everywhere(trio, job)
     late = await trio.telecom.desk.order(IDS["bank"], job, TaskName("fit"), 2)
     assert late.state == "cancelled"
+
+
+def proposing(number: int, spec: PipelineSpec) -> ProposeJob:
+    return ProposeJob(JobId(f"job-{number:016x}"), PROJECT, spec, dict(zip(PARTIES, IDS.values(), strict=True)), {}, "")
+
+
+async def test_a_guest_has_so_many_jobs_open_at_a_host_and_is_told_so(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "OPEN_JOBS", 2)
+    spec = chain(only=behaving({}))
+    for number in range(2):
+        assert await trio.telecom.desk.consider(IDS["bank"], proposing(number, spec)) == Decision()
+    with pytest.raises(HanseError) as caught:
+        await trio.telecom.desk.consider(IDS["bank"], proposing(2, spec))
+    assert caught.value.fault.code == "job.too_many"
+    assert await trio.telecom.desk.consider(IDS["bank"], proposing(1, spec)) == Decision()
+    (problem,) = (await trio.bank.submit(spec)).problems
+    assert (problem.party, problem.message) == ("host-1", CATALOGUE["job.too_many"].text["en"])
+    assert problem.remedy == CATALOGUE["job.too_many"].advice["en"]
+    assert len(trio.telecom.read(service.list_jobs)) == 2
+    await trio.telecom.desk.end(IDS["bank"], JobEnded(proposing(0, spec).job, "cancelled"))
+    assert await trio.telecom.desk.consider(IDS["bank"], proposing(3, spec)) == Decision()
+
+
+async def test_rejected_proposals_are_kept_without_their_tasks_and_at_a_rate(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trio.telecom.desk, "_rejected", Throttle(burst=2, each_second=0))
+    trio.telecom.revoke()
+    long = msgspec.structs.replace(chain(data=reading(), fit=behaving({})), description="x" * 4000)
+    for number in range(4):
+        for _ in range(2):
+            (problem,) = (await trio.telecom.desk.consider(IDS["bank"], proposing(number, long))).problems
+            assert problem.task == "data"
+    kept = trio.telecom.read(service.list_jobs)
+    assert [(row.state, row.spec.tasks, row.spec.description, row.versions) for row in kept] == [
+        ("rejected", {}, "", {})
+    ] * 2
+    assert (await trio.telecom.desk.view(kept[0].id)).guest == "bank"
+    lines = trio.telecom.read(lambda session: [line for line in audit.lines(session) if line.action == "job.reject"])
+    assert len(lines) == 2
 
 
 async def test_a_proposal_said_again_gets_the_same_answer_and_another_under_its_name_is_refused(trio: Trio) -> None:

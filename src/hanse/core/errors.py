@@ -499,6 +499,12 @@ A party cannot take part.
 Solve what it says, then start the job again.
 请解决其提出的问题后重新启动作业。
 
+429 job.too_many
+The guest has too many jobs open with this organisation.
+发起方在该组织的未结束作业过多。
+Wait until some have ended, or cancel some: `hanse job cancel`
+请等待部分作业结束，或用 `hanse job cancel` 取消一些。
+
 404 job.unknown
 There is no such job.
 没有该作业。

@@ -118,7 +118,8 @@ class QueryJob(msgspec.Struct, frozen=True, tag=True):
     job: JobKey
 
 
-Words = Annotated[str, msgspec.Meta(max_length=1000)]
+PROBLEM_CHARACTERS = 1000
+Words = Annotated[str, msgspec.Meta(max_length=PROBLEM_CHARACTERS)]
 
 
 class JobProblem(msgspec.Struct, frozen=True):
@@ -132,7 +133,7 @@ class JobProblem(msgspec.Struct, frozen=True):
 
 def report_problem(party: PartyId, task: str, message: str, remedy: str = "") -> JobProblem:
     """Return a problem whose words fit into a message."""
-    return JobProblem(party, task[:48], message[:1000], remedy[:1000])
+    return JobProblem(party, task[:48], message[:PROBLEM_CHARACTERS], remedy[:PROBLEM_CHARACTERS])
 
 
 class Decision(msgspec.Struct, frozen=True, tag=True):

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+import msgspec
 import structlog
 from sqlalchemy.orm import Session
 
@@ -35,6 +36,7 @@ from hanse.core.events import Event
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName, new_id
 from hanse.core.job_messages import (
+    PROBLEM_CHARACTERS,
     AttemptEnded,
     AttemptStanding,
     CancelJob,
@@ -49,6 +51,7 @@ from hanse.core.job_messages import (
 from hanse.core.planning import Catalogue, PipelineCheck
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import Limits, PipelineSpec
+from hanse.core.throttle import Throttle
 from hanse.core.times import later, now
 
 WATCH_S = 5.0
@@ -57,6 +60,9 @@ SILENT_S = 15.0
 
 PROPOSAL_S = 20.0
 """How long starting a job waits for the other parties' answers before it goes on in the background."""
+
+REJECTIONS, REJECTIONS_A_SECOND = 30, 1 / 60
+"""How many rejected proposals of one guest are noted at once, and then how often; the others are only answered."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -98,6 +104,7 @@ class JobDesk:
         logs = directory / "log"
         self._premises = Premises(owner, directory, gateway.socket_path, limits or Limits())
         self._members: dict[JobId, frozenset[OrganisationId]] = {}
+        self._rejected = Throttle(REJECTIONS, REJECTIONS_A_SECOND)
         self._background: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self.bell = Bell()
@@ -199,8 +206,12 @@ class JobDesk:
             raise fault("job.not_yours", f"job {said.job} has no part for this organisation")
         proposal = Proposal(said.project, said.pipeline, said.parties, me, said.versions)
         await self._read(lambda session: proposals.demand_parties(session, self._me, guest, proposal))
+        await self._read(lambda session: service.demand_room(session, guest))
         problems, check = await self._examine(proposal)
-        await self._write(lambda session: self._record(session, guest, said.job, proposal, check, problems))
+        if not problems:
+            await self._write(lambda session: self._accept(session, guest, said.job, proposal, check))
+        elif (left_out := self._rejected.admit(guest)) is not None:
+            await self._write(lambda session: self._reject(session, guest, said.job, proposal, problems, left_out))
         self.bell.ring(said.job)
         return Decision(problems)
 
@@ -304,29 +315,40 @@ class JobDesk:
         self._members[job.id] = frozenset(proposal.parties.values())
         return job
 
-    def _record(
+    def _accept(
+        self, session: Session, guest: OrganisationId, job_id: JobId, proposal: Proposal, check: PipelineCheck
+    ) -> None:
+        if session.get(Job, job_id) is not None:
+            return
+        service.demand_room(session, guest)
+        job = _describe_job(job_id, guest, proposal, check)
+        service.open_job(session, job, proposal.parties, check)
+        audit.append(session, guest, "job.accept", job.id, name=job.name, project=job.project)
+        self._members[job.id] = frozenset(proposal.parties.values())
+
+    def _reject(
         self,
         session: Session,
         guest: OrganisationId,
         job_id: JobId,
         proposal: Proposal,
-        check: PipelineCheck,
         problems: tuple[JobProblem, ...],
+        left_out: int,
     ) -> None:
+        """Note a job that will not be, without its tasks: whoever may propose could fill the disk with them."""
         if session.get(Job, job_id) is not None:
             return
-        job = _describe_job(job_id, guest, proposal, check)
+        spec = msgspec.structs.replace(proposal.spec, tasks={}, description="")
+        job = _describe_job(job_id, guest, proposal._replace(spec=spec, versions={}), PipelineCheck((), ()))
         job.problems = problems
-        service.open_job(session, job, proposal.parties, check)
-        if problems:
-            words = "; ".join(f"{problem.task or 'pipeline'}: {problem.message}" for problem in problems)
-            advance(session, job, "rejected", Fault("job.rejected", proposal.me, "proposal", words))
-        action = "job.reject" if problems else "job.accept"
-        audit.append(session, guest, action, job.id, name=job.name, project=job.project)
-        self._members[job.id] = frozenset(() if problems else proposal.parties.values())
+        service.open_job(session, job, proposal.parties, PipelineCheck((), ()))
+        words = "; ".join(f"{problem.task or 'pipeline'}: {problem.message}" for problem in problems)
+        advance(session, job, "rejected", Fault("job.rejected", proposal.me, "proposal", words[:PROBLEM_CHARACTERS]))
+        audit.append(session, guest, "job.reject", job.id, name=job.name, project=job.project, left_out=left_out)
 
     def _repeat_decision(self, known: Job, guest: OrganisationId, said: ProposeJob) -> Decision:
-        if known.guest != guest or known.spec != said.pipeline:
+        other = known.state != "rejected" and known.spec != said.pipeline
+        if known.guest != guest or other:
             raise fault("job.not_yours", f"job {said.job} is known here as another one")
         if known.state in ("cancelled", "failed"):
             return Decision((JobProblem(known.me, "", f"this party has {known.state} the job"),))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hanse.control.jobs.states import advance, has_ended, open_row
@@ -17,6 +17,9 @@ from hanse.core.roles import GUEST, PartyId
 from hanse.core.times import now
 
 EVENTS_PER_ANSWER = 500
+
+OPEN_JOBS = 32
+"""How many jobs of one guest a host has open at once: each is kept with its pipeline."""
 
 
 def open_job(session: Session, job: Job, parties: dict[PartyId, OrganisationId], check: PipelineCheck) -> None:
@@ -58,6 +61,13 @@ def list_jobs(session: Session, limit: int = 1000) -> list[Job]:
 def list_open_jobs(session: Session) -> list[Job]:
     """Return the jobs that have not ended."""
     return list(session.scalars(select(Job).where(Job.state.in_(("proposed", "running")))))
+
+
+def demand_room(session: Session, guest: OrganisationId) -> None:
+    """Raise `job.too_many` when another organisation has as many jobs open here as one may have."""
+    query = select(func.count()).where(Job.guest == guest, Job.me != GUEST, Job.state.in_(("proposed", "running")))
+    if (session.scalar(query) or 0) >= OPEN_JOBS:
+        raise fault("job.too_many", f"{OPEN_JOBS} jobs of {guest} are open here")
 
 
 def tasks_of(session: Session, job: JobId) -> list[Task]:
