@@ -7,6 +7,7 @@ import os
 import msgspec
 import psutil
 import pytest
+from sqlalchemy.orm import Session
 from tests.control.conftest import Trio
 from tests.control.offices import IDS, PARTIES, PROJECT, Office, behaving, chain, reading
 
@@ -14,6 +15,7 @@ from hanse.control.audit import service as audit
 from hanse.control.jobs import decisions, desk, service
 from hanse.control.jobs.tables import Attempt
 from hanse.control.models import service as models
+from hanse.control.organisations.tables import Member, MemberState
 from hanse.core.errors import CATALOGUE
 from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import JobId, TaskName
@@ -103,6 +105,38 @@ async def test_a_hosts_own_catalogue_has_its_say(trio: Trio) -> None:
     assert [(p.party, p.task, p.message) for p in submission.problems] == [
         ("host-2", "only", "step 1.0.0 is proposed, 2.0.0 is installed")
     ]
+
+
+def set_state(office: Office, member: str, state: MemberState | None) -> None:
+    def change(session: Session) -> None:
+        row = session.get_one(Member, IDS[member])
+        if state is None:
+            session.delete(row)
+        else:
+            row.state = state
+
+    office.write(change)
+
+
+@pytest.mark.parametrize("state", [None, "pending", "awaiting"])
+async def test_hosts_that_have_not_paired_say_so_before_the_job_begins(trio: Trio, state: MemberState | None) -> None:
+    set_state(trio.telecom, "shop", state)
+    submission = await trio.bank.submit(chain(only=behaving({})))
+    (problem,) = submission.problems
+    assert (problem.party, problem.task, problem.message) == ("host-1", "", "telecom does not know shop")
+    assert "hanse invite" in problem.remedy
+    assert "hanse join" in problem.remedy
+    assert submission.job is not None
+    assert await end_everywhere(trio, submission.job.id) == {"rejected"}
+
+
+async def test_a_guest_names_the_party_that_it_does_not_speak_with(trio: Trio) -> None:
+    set_state(trio.bank, "shop", "suspended")
+    submission = await trio.bank.submit(chain(only=behaving({})))
+    assert [(problem.party, problem.message) for problem in submission.problems] == [
+        ("guest", "bank has suspended shop")
+    ]
+    assert submission.job is None
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,12 @@ PLAIN = frozenset({"dataset.unknown", "grant.missing"})
 """Whether an ungranted dataset exists is nobody else's business: both are told in the same words."""
 
 
+STRANGE = {
+    "unknown": ("does not know", "pair them first: `hanse invite` at one of them, `hanse join` at the other"),
+    "suspended": ("has suspended", "its administrator lets it speak again: `hanse member resume`"),
+}
+"""What is said of a party that is no active member here, and what to do."""
+
 MOST = 100
 """Problems that are told at once: whoever has mended those may ask again."""
 
@@ -39,7 +45,7 @@ class Proposal(NamedTuple):
 
 
 def draft(session: Session, me: OrganisationId, spec: PipelineSpec) -> Proposal:
-    """Return the proposal that a pipeline of this node's makes. Raises `job.parties`, `project.*`, `member.*`."""
+    """Return the proposal that a pipeline of this node's makes. Raises `job.parties`, `project.*`."""
     project = projects.find(session, spec.project).id
     places = {place.name: place.organisation for place in projects.members(session, project)}
     strangers = sorted(name for name in spec.parties.values() if name not in places)
@@ -63,17 +69,17 @@ def demand_parties(session: Session, me: OrganisationId, guest: OrganisationId, 
         raise fault("job.parties", "an organisation can be one party of a job only")
     for organisation in (me, *proposal.parties.values()):
         projects.demand_member(session, proposal.project, organisation)
-    for organisation in set(proposal.parties.values()) - {me}:
-        if guest in (me, organisation):
-            organisations.demand_active(session, organisation)
+    if guest != me:
+        organisations.demand_active(session, guest)
 
 
 def look(session: Session, directory: Path, proposal: Proposal) -> "Look":
     """Return what this house's rows say about a proposal. `directory` is the node's."""
     schemas, problems = _read_grants(session, directory, proposal)
     components, more = _read_models(session, proposal)
+    strangers = _list_strangers(session, proposal)
     question = CheckPipeline(proposal.spec, proposal.me, schemas, proposal.versions, components)
-    return Look((*problems, *more)[:MOST], question)
+    return Look((*strangers, *problems, *more)[:MOST], question)
 
 
 class Look(NamedTuple):
@@ -93,6 +99,21 @@ def _demand_party(party: PartyId) -> None:
         role_of(party)
     except ValueError as error:
         raise fault("job.parties", str(error)) from error
+
+
+def _list_strangers(session: Session, proposal: Proposal) -> list[JobProblem]:
+    """Return a problem for each party that is no active member here: the attempts of all parties meet one another."""
+    known = {member.organisation: member.state for member in organisations.list_members(session)}
+    names = {place.organisation: place.name for place in projects.members(session, proposal.project)}
+    own = proposal.parties[proposal.me]
+    problems = []
+    for organisation in (found for found in proposal.parties.values() if found != own):
+        state = known.get(organisation)
+        if state != "active":
+            says, remedy = STRANGE["suspended" if state == "suspended" else "unknown"]
+            message = f"{names[own]} {says} {names[organisation]}"
+            problems.append(report_problem(proposal.me, "", message, remedy))
+    return problems
 
 
 def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple[dict[str, Schema], list[JobProblem]]:
