@@ -186,10 +186,10 @@ def demand_rejection(federation: Federation, pipeline: Pipeline) -> JobProblem:
     return problem
 
 
-def demand_success(federation: Federation) -> None:
-    job = federation.run(federation.pipeline())
+def demand_success(federation: Federation, pipeline: Pipeline) -> str:
+    job = federation.run(pipeline)
     assert federation.ends(job) == {"succeeded"}, federation.explain(job)
-    assert len(read_scores(federation.guest.client.job(job), "again")) > ROWS // 2
+    return job
 
 
 def is_told(node: Node, words: str) -> bool:
@@ -267,7 +267,7 @@ def test_a_grant_that_is_revoked_between_two_jobs_stops_the_second_and_a_new_one
     federation: Federation,
 ) -> None:
     shop = federation.nodes["shop"]
-    demand_success(federation)
+    demand_success(federation, use(federation, "granted"))
     shop.client.revoke_grant(federation.grants["shop"])
     try:
         problem = demand_rejection(federation, use(federation, "revoked"))
@@ -275,7 +275,7 @@ def test_a_grant_that_is_revoked_between_two_jobs_stops_the_second_and_a_new_one
         assert "'people'" in problem.message
     finally:
         federation.grants["shop"] = shop.client.add_grant("people", project_of(federation), disclosure_limit=50.0).id
-    demand_success(federation)
+    demand_success(federation, use(federation, "granted again"))
 
 
 def test_a_grant_that_has_ended_is_refused_with_its_date(federation: Federation, tmp_path: Path) -> None:
@@ -312,10 +312,10 @@ def test_repeated_jobs_use_up_what_a_dataset_may_disclose(federation: Federation
         assert bool(fault.cause) == (node is telecom), (node.name, fault)
     telecom.client.revoke_grant(grant.id)
     telecom.client.add_grant("fine", project, disclosure_limit=50.0)
-    job = federation.run(use(federation, "with a higher limit", telecom="fine"))
-    assert federation.ends(job) == {"succeeded"}, federation.explain(job)
+    job = demand_success(federation, use(federation, "with a higher limit", telecom="fine"))
     assert telecom.client.job(job).disclosure[0].used > used[-1]
 
 
 def test_after_all_of_this_a_correct_job_succeeds(federation: Federation) -> None:
-    demand_success(federation)
+    job = demand_success(federation, federation.pipeline())
+    assert len(read_scores(federation.guest.client.job(job), "again")) > ROWS // 2
