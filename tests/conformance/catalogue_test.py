@@ -61,8 +61,8 @@ def test_names_and_help_are_there_in_english_and_chinese(component: Component) -
 
 @every_component
 def test_an_example_shows_the_settings(component: Component) -> None:
-    assert component.example is not None
-    assert component.example.checked() == component.example
+    example = component.params.parse(component.example)
+    assert {name: example.values()[name] for name in component.example} == dict(component.example)
     assert component.params().checked() == component.params()
 
 

@@ -48,7 +48,7 @@ class Scene:
     ) -> dict[str, dict[str, Value]]:
         """Run the task once."""
         inputs: dict[str, dict[str, Value]] = {party: self._inputs(party) for party in self.parties}
-        settings = self.component.example or self.component.params()
+        settings = self.component.params.parse(self.component.example)
         return run(
             self.component,
             settings,

@@ -166,10 +166,10 @@ async def test_a_dead_scheduler_loses_its_lease_and_what_it_says_later_is_not_wr
     await others.asked.wait()
     with database.write() as session:
         session.execute(update(Job).values(lease_until=later(-1)))
-    others.gate.set()
     fresh = Others(database)
     next_one = make(database, fresh, "scheduler-2")
     assert await next_one.step_due() == JOB
+    others.gate.set()
     await stepping
     assert fresh.proposals == 2
     for _ in range(20):

@@ -79,7 +79,7 @@ def received(component: Component, *, shared: bool) -> dict[PartyId, bytes]:
         party: {port: tables[party] for port, kind in component.takes(role_of(party)).items() if kind is Table}
         for party in PARTIES
     }
-    settings = component.example or component.params()
+    settings = component.params.parse(component.example)
     run(component, settings, inputs, disclosure=Disclosure(limit=1e12), wrap=recorder)
     pairs = list(zip(recorder.sent, recorder.raw, strict=True))
     return {party: b"\n".join(raw for sent, raw in pairs if sent.receiver == party) for party in PARTIES}

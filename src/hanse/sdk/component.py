@@ -62,7 +62,7 @@ class Component:
     `optional` names input ports that may be absent (the role then gets None). `apply` says how to use what was fitted:
     its functions get `model` (this party's own part), then `apply_inputs`, and the settings of the training.
     `check(role, settings, schemas)` says in words what is wrong with the schemas of the input ports that are known,
-    before any data is touched. `example` is a small setting for documentation and tests.
+    before any data is touched. `example` holds small settings, as a pipeline says them, for documentation and tests.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Component:
     apply_inputs: PortsByRole = field(default_factory=dict)
     apply_outputs: PortsByRole = field(default_factory=dict)
     optional: tuple[str, ...] = ()
-    example: Params | None = None
+    example: Mapping[str, Any] = field(default_factory=dict)
     check: Check | None = None
 
     def takes(self, role: Role, *, apply: bool = False) -> Ports:

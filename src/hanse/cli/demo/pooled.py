@@ -19,11 +19,6 @@ from hanse.sdk import Report, Table, run
 from hanse.sdk.engine import connect, named, quote
 from hanse.sdk.ingest import ingest
 
-for _component in (local_boost, evaluation):
-    # A struct of plain values is unknown to the garbage collector. In a cycle through its own type, as an example in a
-    # module of a component is, it keeps DuckDB alive at exit, which says so on standard error. Nobody asks for it here.
-    object.__setattr__(_component, "example", None)
-
 Objective = Literal["binary", "regression"]
 
 

@@ -54,6 +54,6 @@ component = Component(
     roles={"guest": take, "host": take},
     inputs={"source": Table},
     outputs={"table": Table},
-    example=Settings(dataset="customers"),
+    example={"dataset": "customers"},
     check=check,
 )

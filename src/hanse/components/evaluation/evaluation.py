@@ -109,6 +109,5 @@ component = Component(
     roles={"guest": guest},
     inputs={"scores": Table},
     outputs={"report": Report},
-    example=Settings(),
     check=check,
 )

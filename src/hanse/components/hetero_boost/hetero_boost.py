@@ -55,6 +55,6 @@ component = Component(
     apply={"guest": guest.predict, "host": host.predict},
     apply_inputs={"table": Table},
     apply_outputs=SCORES,
-    example=Settings(trees=2, depth=2, max_bins=4),
+    example={"trees": 2, "depth": 2, "max_bins": 4},
     check=check,
 )

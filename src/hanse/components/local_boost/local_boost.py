@@ -108,6 +108,6 @@ component = Component(
     apply={"guest": predict},
     apply_inputs={"table": Table},
     apply_outputs={"scores": Table},
-    example=Settings(trees=3, depth=3, max_bins=8),
+    example={"trees": 3, "depth": 3, "max_bins": 8},
     check=check,
 )

@@ -32,5 +32,4 @@ component = Component(
     roles={"guest": guest, "host": host},
     inputs={"table": Table},
     outputs={"table": Table},
-    example=Settings(),
 )

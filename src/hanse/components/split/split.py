@@ -144,6 +144,6 @@ component = Component(
     roles={"guest": guest, "host": host},
     inputs={"table": Table},
     outputs={"train": Table, "test": Table},
-    example=Settings(test_ratio=0.25),
+    example={"test_ratio": 0.25},
     check=check,
 )

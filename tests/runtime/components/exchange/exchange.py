@@ -103,5 +103,5 @@ component = Component(
     apply={"guest": alone},
     apply_outputs={"report": Report},
     optional=("table",),
-    example=Settings(rounds=2),
+    example={"rounds": 2},
 )
