@@ -11,6 +11,7 @@ from tests.e2e.federation import Federation, raised
 HERE = Path(__file__).resolve().parent
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give all tests of a module to one process (`--dist loadgroup`): each process would raise its own federation."""
     for item in items:

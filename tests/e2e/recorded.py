@@ -48,7 +48,7 @@ def read_recordings(plan: Path) -> list[Recording]:
 def record(plan: Path, task: Path) -> int:
     """Run the attempt, keep its recording, and return its exit status."""
     spec = msgspec.json.decode(task.read_bytes(), type=AttemptSpec)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a short path: a socket's has at most 107 bytes
         socket, copy = Path(folder) / "socket", Path(folder) / "task.json"
         copy.write_bytes(msgspec.json.encode(msgspec.structs.replace(spec, socket=str(socket))))
         recorder = Recorder(socket, Path(spec.socket))
