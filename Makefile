@@ -67,10 +67,10 @@ test: .stamps/dev .stamps/kernel ## unit and integration tests of Rust and Pytho
 	$(call tier,not deep and not e2e,,--ignore=tests/architecture)
 
 test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30 minutes)
-	$(call tier,deep,this tier holds no test,--dist loadgroup)
+	$(call tier,deep,this tier holds no test)
 
 e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the command line
-	$(call tier,e2e and not deep,this tier holds no test,--dist loadgroup)
+	$(call tier,e2e and not deep,this tier holds no test,--dist loadfile)
 
 CHECKS := locks format lint types layers stubs docs rust-format rust-lint parameters rules
 check: .stamps/dev .stamps/kernel ## every rule of the project that reads code instead of running it
