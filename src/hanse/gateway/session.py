@@ -32,7 +32,11 @@ HELLO_S = 10.0
 PROBE_S = 2.0
 ACK_S = 0.02
 ACK_BYTES = 1 << 20
-ANSWERS = 64
+PINGS = 64
+ANSWERS = 8
+"""How many questions of one peer are answered at once; more wait their turn, up to the caps below."""
+QUESTIONS = 64
+QUESTION_BYTES = 16 << 20
 SECOND_CONNECTION = 4409
 
 
@@ -142,6 +146,8 @@ class Session:
         self._ids = itertools.count(1)
         self._calls: dict[int, asyncio.Future[bytes]] = {}
         self._answers: set[asyncio.Task[bytes]] = set()
+        self._answering = asyncio.Semaphore(ANSWERS)
+        self._question_bytes = 0
         self._bytes_sent = 0
         self._bytes_received = 0
         self._latency_ms: float | None = None
@@ -317,7 +323,7 @@ class Session:
         if self._replay.is_overrun and connection.acknowledged_at < since:
             self._hub.break_off(self.peer.organisation, "takes frames without end and acknowledges none")
             return
-        if len(connection.pings) < ANSWERS:
+        if len(connection.pings) < PINGS:
             connection.pings.append(wire.Ping(time.monotonic_ns()))
         connection.wake.set()
         connection.timers["beat"] = asyncio.get_running_loop().call_later(beat_s, self._beat, connection)
@@ -373,7 +379,7 @@ class Session:
                     connection.acknowledged_at = time.monotonic()
                 self._replay.acknowledge(received)
                 self._wake()
-            case wire.Ping(at_ns) if len(connection.pings) < ANSWERS:
+            case wire.Ping(at_ns) if len(connection.pings) < PINGS:
                 connection.pings.append(wire.Pong(at_ns))
                 connection.wake.set()
             case wire.Pong(at_ns):
@@ -415,18 +421,22 @@ class Session:
             reply.set_exception(HanseError(problem))
 
     def _start_answer(self, call_id: int, body: bytes) -> None:
-        if len(self._answers) >= ANSWERS:
+        size_bytes = wire.cost(body)
+        if len(self._answers) >= QUESTIONS or self._question_bytes + size_bytes > QUESTION_BYTES:
             self._reply(call_id, b"", Fault("peer.busy", step="control message"))
             return
+        self._question_bytes += size_bytes
         answer = asyncio.create_task(self._ask_node(body))
         self._answers.add(answer)
-        answer.add_done_callback(lambda done: self._finish_answer(call_id, done))
+        answer.add_done_callback(lambda done: self._finish_answer(call_id, size_bytes, done))
 
     async def _ask_node(self, body: bytes) -> bytes:
-        return await self._hub.answer(self.peer.organisation, body)
+        async with self._answering:
+            return await self._hub.answer(self.peer.organisation, body)
 
-    def _finish_answer(self, call_id: int, answer: asyncio.Task[bytes]) -> None:
+    def _finish_answer(self, call_id: int, size_bytes: int, answer: asyncio.Task[bytes]) -> None:
         self._answers.discard(answer)
+        self._question_bytes -= size_bytes
         if answer.cancelled() or self._is_closed:
             return
         error = answer.exception()

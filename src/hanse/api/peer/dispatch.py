@@ -4,8 +4,8 @@ The sender is who the session's certificate says. A request that is not understo
 refused and audited; the peer hears the code alone.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from hanse.control.organisations import service as organisations
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.projects import service as projects
+from hanse.core import threads
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import (
     FederationReply,
@@ -38,6 +39,8 @@ from hanse.core.job_messages import Acknowledged, JobReply, JobRequest
 from hanse.core.throttle import Throttle
 
 CAUSE_CHARACTERS = 1000
+THREADS = 4
+"""For the answers to all members together: the threads that this node's own people wait for are others."""
 
 log = structlog.get_logger("hanse.api.peer")
 
@@ -58,14 +61,19 @@ class Dispatch:
     courier: Courier
     answer_job: AnswerJob
     _audited: Throttle = field(default_factory=Throttle)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "answers"))
 
     async def answer(self, organisation: OrganisationId, payload: bytes) -> bytes:
         """Return the encoded reply. Raises HanseError."""
+        with threads.kept_to(self._threads):
+            return await self._reply(organisation, payload)
+
+    async def _reply(self, organisation: OrganisationId, payload: bytes) -> bytes:
         try:
             reply = await self._answer(organisation, _decode(payload))
         except HanseError as error:
             if (left_out := self._audited.admit(organisation)) is not None:
-                await asyncio.to_thread(self._note_refusal, organisation, error, left_out)
+                await threads.run(self._note_refusal, organisation, error, left_out)
             raise
         except Exception as error:  # a mistake of ours, or of the sender, that no check foresaw: it ends here
             log.exception("request.failed", organisation=organisation)
@@ -78,13 +86,13 @@ class Dispatch:
         if isinstance(request, MemberConfirmed):
             await self.membership.record_confirmation(organisation)
             return Acknowledged()
-        await asyncio.to_thread(self._demand_active, organisation)
+        await threads.run(self._demand_active, organisation)
         if isinstance(request, Ping):
             return Pong(self.membership.release)
         step = _STEPS.get(type(request))
         if step is None:
             return await self.answer_job(organisation, request)  # type: ignore[arg-type]  # all others are of jobs
-        await asyncio.to_thread(self._take, step, organisation, request)
+        await threads.run(self._take, step, organisation, request)
         self.courier.wake()
         return Acknowledged()
 

@@ -1,13 +1,16 @@
 """What a member's node may ask: only what this release knows, and only while the member is active."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from hanse.api.peer.dispatch import Dispatch
+from hanse.api.peer.dispatch import THREADS, Dispatch
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.invitations import service as invitations
@@ -18,6 +21,7 @@ from hanse.control.organisations import service as organisations
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.peers import Answerer, LinkState, Pinned
+from hanse.core import threads
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import FederationReply, MemberConfirmed, Ping, Pong, ProjectAccepted
 from hanse.core.ids import JobId, OrganisationId, ProjectId
@@ -146,3 +150,26 @@ async def test_a_posted_invitation_is_refused_unless_all_of_it_is_right(office: 
         with pytest.raises(HanseError) as error:
             await office.membership.answer_pair(said)
         assert error.value.fault == invitations.refuse().fault
+
+
+async def test_what_members_ask_takes_no_thread_that_this_node_s_own_people_wait_for(office: Office) -> None:
+    await office.ask(MemberConfirmed())
+    taken, release = threading.Semaphore(0), threading.Event()
+
+    def stick() -> None:
+        taken.release()
+        release.wait()
+
+    async def answer_job(sender: OrganisationId, request: JobRequest) -> JobReply:
+        await threads.run(stick)
+        return Acknowledged()
+
+    dispatch = replace(office.dispatch, answer_job=answer_job)
+    asked = msgspec.msgpack.encode(QueryJob(JobId("job-00000000000000aa")))
+    asking = [asyncio.create_task(dispatch.answer(office.partner, asked)) for _ in range(40)]
+    for _ in range(THREADS):
+        assert await asyncio.to_thread(taken.acquire, timeout=30)
+    assert await asyncio.gather(*(threads.run(sum, (1, 2)) for _ in range(40))) == [3] * 40
+    assert not any(answer.done() for answer in asking)
+    release.set()
+    await asyncio.gather(*asking)

@@ -5,6 +5,7 @@ about jobs that have gone silent, and ends one by itself only when its own peopl
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -32,6 +33,7 @@ from hanse.control.jobs.views import JobView, view_job
 from hanse.control.jobs.workshop import AttemptSocket, Workshop
 from hanse.control.outbox import service as outbox
 from hanse.control.pipelines.service import save_pipeline
+from hanse.core import threads
 from hanse.core.events import Event
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName, new_id
@@ -106,6 +108,8 @@ class JobDesk:
         self._members: dict[JobId, frozenset[OrganisationId]] = {}
         self._rejected = Throttle(REJECTIONS, REJECTIONS_A_SECOND)
         self._background: set[asyncio.Task[None]] = set()
+        self._examining: defaultdict[OrganisationId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """The planner answers one question after the other: each guest has one in its queue, the rest wait here."""
         self._watching: asyncio.Task[None] | None = None
         self.bell = Bell()
         self.planner = Planner(gateway, logs, command)
@@ -207,7 +211,8 @@ class JobDesk:
         proposal = Proposal(said.project, said.pipeline, said.parties, me, said.versions)
         await self._read(lambda session: proposals.demand_parties(session, self._me, guest, proposal))
         await self._read(lambda session: service.demand_room(session, guest))
-        problems, check = await self._examine(proposal)
+        async with self._examining[guest]:
+            problems, check = await self._examine(proposal)
         if not problems:
             await self._write(lambda session: self._accept(session, guest, said.job, proposal, check))
         elif (left_out := self._rejected.admit(guest)) is not None:
@@ -424,14 +429,14 @@ class JobDesk:
             with self._database.read() as session:
                 return look(session)
 
-        return await asyncio.to_thread(run)
+        return await threads.run(run)
 
     async def _write(self, change: Callable[[Session], T]) -> T:
         def run() -> T:
             with self._database.write() as session:
                 return change(session)
 
-        return await asyncio.to_thread(run)
+        return await threads.run(run)
 
 
 def _describe_job(job: JobId, guest: OrganisationId, proposal: Proposal, check: PipelineCheck) -> Job:

@@ -14,6 +14,7 @@ from hanse.control.jobs import service, shares
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey, Attempts, Child, kill_orphan
 from hanse.control.jobs.recorder import Recorder
 from hanse.control.jobs.shares import Premises, Share, Traffic
+from hanse.core import threads
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.job_messages import AttemptStanding
@@ -86,7 +87,7 @@ class Workshop:
 
     async def recover(self) -> None:
         """Give up what an earlier node process left: its attempts are lost, and their processes killed."""
-        for child in await asyncio.to_thread(self._lose_orphans):
+        for child in await threads.run(self._lose_orphans):
             kill_orphan(child)
 
     async def close(self) -> None:
@@ -97,7 +98,7 @@ class Workshop:
     async def order(self, job: JobId, task: TaskName, number: int) -> AttemptStanding:
         """Run this party's n-th attempt of a task, once; return how it is. Raises `job.unknown`, `job.not_yours`."""
         token = secrets.token_hex(32)
-        share = await asyncio.to_thread(self._order, job, task, number, token)
+        share = await threads.run(self._order, job, task, number, token)
         await self.settle()
         if share.spec is None:
             return share.standing
@@ -107,11 +108,11 @@ class Workshop:
         """End the processes whose rows say that they are over."""
         keys = self._attempts.keys()
         if keys:
-            await self._stop(await asyncio.to_thread(self._list_idle, keys))
+            await self._stop(await threads.run(self._list_idle, keys))
 
     async def tidy(self, job: JobId) -> None:
         """Remove what the attempts of a job left on the disk and nobody needs."""
-        await asyncio.to_thread(self._tidy, job)
+        await threads.run(self._tidy, job)
 
     async def _start(self, spec: AttemptSpec) -> AttemptStanding:
         key = AttemptKey(spec.job, spec.task, spec.attempt)
@@ -120,7 +121,7 @@ class Workshop:
             child = await self._attempts.start(spec)
         except (OSError, HanseError) as error:
             return await self._give_up(key, error)
-        if not await asyncio.to_thread(self._note_start, key, child):
+        if not await threads.run(self._note_start, key, child):
             await self._stop([key])
             return AttemptStanding("cancelled")
         self._changed(key.job)
@@ -130,7 +131,7 @@ class Workshop:
         if isinstance(error, OSError):
             error = fault("attempt.unstartable", f"the process could not be started: {error.strerror or error}")
         self._gateway.close_attempt(*key)
-        await asyncio.to_thread(self._fail, key, error)
+        await threads.run(self._fail, key, error)
         self._changed(key.job)
         return AttemptStanding("failed", error.fault.for_peers())
 
@@ -141,7 +142,7 @@ class Workshop:
         await self._recorder.flush()
         if self._closing:
             return
-        await asyncio.to_thread(self._write_end, key, result, traffic)
+        await threads.run(self._write_end, key, result, traffic)
         self._changed(key.job)
 
     async def _stop(self, keys: Iterable[AttemptKey]) -> None:

@@ -40,6 +40,7 @@ from hanse.control.organisations import service as organisations
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox import service as outbox
 from hanse.control.peers import Doorbell, Peers, Pinned
+from hanse.core import threads
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import Introduction, JoinReply, JoinRequest, MemberConfirmed, Ping
 from hanse.core.ids import OrganisationId
@@ -162,7 +163,7 @@ class Membership:
     # ------------------------------------------------------------------ the node's life
     async def pin_all(self) -> None:
         """Tell the party port whom to trust: all but those whom our administrator has not confirmed."""
-        trusted = {m.organisation: m for m in await asyncio.to_thread(self._members) if m.state != "pending"}
+        trusted = {m.organisation: m for m in await threads.run(self._members) if m.state != "pending"}
         for organisation in self._pinned - trusted.keys():
             self.peers.unpin(organisation)
         for member in trusted.values():
@@ -174,7 +175,7 @@ class Membership:
         """Ask inviters whether they have confirmed us, until cancelled: their message to us may never have come."""
         while True:
             with suppress(HanseError):  # not there, or not yet: it is asked again
-                for member in await asyncio.to_thread(self._members):
+                for member in await threads.run(self._members):
                     if member.state == "awaiting":
                         await self._ask(member.organisation)
             await asyncio.sleep(ASK_AGAIN_S)
@@ -229,7 +230,7 @@ class Membership:
             with self.database.write() as session:
                 return step(session)
 
-        return await asyncio.to_thread(write)
+        return await threads.run(write)
 
     async def _audit_refusal(self, who: str, reason: str) -> None:
         """Write an audit line, at a rate: anybody who reaches the party port can cause one, in any name."""
