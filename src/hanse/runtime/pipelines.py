@@ -271,7 +271,8 @@ def learns_of(step: Step) -> Iterator[Learns]:
     """Yield the lines of who learns what that hold under the settings of this task."""
     roles = {role_of(party) for party in step.parties}
     for line in step.component.card().learns:
-        settings = [chosen.values() for party, chosen in step.settings.items() if role_of(party) == line.role]
-        holds = all(values.get(name) == value for values in settings for name, value in line.when.items())
+        chosen = [settings.values() for party, settings in step.settings.items() if role_of(party) == line.role]
+        said = [{**values, PREDICT: step.apply} for values in chosen] or [{PREDICT: step.apply}]
+        holds = all(values.get(name) == value for values in said for name, value in line.when.items())
         if line.role in roles and holds:
             yield line

@@ -8,7 +8,7 @@ import pytest
 from hanse.core.planning import Catalogue, CheckPipeline, DescribeCatalogue, PipelineCheck
 from hanse.core.roles import PartyId
 from hanse.core.schema import Column, Schema
-from hanse.core.specs import PipelineSpec
+from hanse.core.specs import PREDICT, PipelineSpec
 from hanse.runtime import catalogue
 from hanse.runtime.pipelines import check
 from hanse.runtime.planner import answer
@@ -76,6 +76,8 @@ def test_the_demo_is_sound_at_every_party(components: dict[str, Component], part
     assert tasks["scores"].outputs[GUEST] == {"scores": "table"}
     assert tasks["data"].version == components["dataset"].version
     assert {line.role for line in found.learns["align"]} == {"guest", "host"}
+    assert {line.when["predict"] for line in found.learns["boost"]} == {False}
+    assert {line.when["predict"] for line in found.learns["scores"]} == {True}
     assert {line.role for line in found.learns["alone"]} == {"guest"}
 
 
@@ -83,7 +85,7 @@ def test_learns_lines_hold_under_their_settings_only(components: dict[str, Compo
     for name, component in components.items():
         lines = [line for line in component.card().learns if line.when]
         for line in lines:
-            unknown = set(line.when) - set(component.params.__struct_fields__)
+            unknown = set(line.when) - {PREDICT, *component.params.__struct_fields__}
             assert unknown == set(), f"{name} speaks of settings that it has not"
 
 

@@ -10,7 +10,8 @@ The header of a component's module is data too. Its docstring reads
               host: what a host learns.
               host: what it learns more [share_result=true]
 
-A role may have several lines; one that ends in `[setting=value]` (or `[a=1, b=true]`) holds under those settings only.
+A role may have several lines; one that ends in `[setting=value]` (or `[a=1, b=true]`) holds under those settings only,
+one that ends in `[predict=true]` only where the fitted model is used, in `[predict=false]` only where it is fitted.
 The Chinese names are in the folder's `zh.toml`:
 
     title = "…"

@@ -15,13 +15,16 @@ Learns    guest: for every query and every bin of a host's feature but its large
                  grouped by feature and in order, so that sums of one bin can be linked over nodes and trees. It is told
                  the number of features and bins of each host and the size of the smallest and largest bin, and can
                  tell about how many samples each bin has. Many sums can determine the members of a small bin: the host
-                 keeps them below the limit that the report shows.
+                 keeps them below the limit that the report shows. [predict=false]
           guest: for every split on a host's feature, which training and validation samples of the node go left.
-          guest: when scoring, for every row the side on which it lies of each split that the model has at a host.
+                 [predict=false]
+          guest: for every row that is scored, the side on which it lies of each split that the model has at a host.
+                 [predict=true]
           host: the aligned samples and their order, the number of trees, levels and queries, after each tree how many
                 trees the model keeps so far, which of its bins were chosen as splits, and which training and validation
                 samples were in the nodes that it split. No label, gradient or score, and no membership of other nodes.
-          host: when scoring, which rows are scored.
+                [predict=false]
+          host: which rows are scored. [predict=true]
 """
 
 from hanse.components.hetero_boost import guest, host
