@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from hanse.cli.demo.cast import DEPTH, TEST_SHARE, TREES, Cast, Player, consent
+from hanse.cli.demo.cast import GROWTH, TEST_SHARE, Cast, Player, consent
 from hanse.cli.demo.pooled import Objective, Pool, farthest, judge_pool, read_pool, read_scores
 from hanse.cli.demo.stage import MemoryMeter, NodeProcess
 from hanse.cli.demo.story import INDENT, Story
@@ -99,7 +99,7 @@ def training_pipeline(cast: Cast, objective: Objective) -> Pipeline:
     pipeline = _start("train and judge", cast)
     table = pipeline.add("align", "psi", table=_data(pipeline, cast))["table"]
     split = pipeline.add("split", "split", {"test_ratio": TEST_SHARE}, table=table)
-    trees = {"objective": objective, "trees": TREES, "depth": DEPTH}
+    trees = {"objective": objective, **GROWTH}
     together = pipeline.add("boost", "hetero_boost", trees, train=split["train"])
     scores = pipeline.predict("scores", model=together["model"], table=split["test"])
     pipeline.add("judge", "evaluation", scores=scores["scores"])

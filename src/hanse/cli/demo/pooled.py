@@ -7,9 +7,8 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from hanse.cli.demo.cast import Cast, Player
+from hanse.cli.demo.cast import GROWTH, Cast, Player
 from hanse.components.evaluation.evaluation import component as evaluation
-from hanse.components.local_boost.local_boost import Settings as BoostSettings
 from hanse.components.local_boost.local_boost import component as local_boost
 from hanse.core.faults import fault
 from hanse.core.roles import GUEST
@@ -52,7 +51,7 @@ async def read_pool(cast: Cast, directory: Path) -> Pool:
 
 def judge_pool(pool: Pool, train: Path, test: Path, directory: Path) -> dict[str, Any]:
     """Fit the same trees on all columns of the rows in `train`, and return how they judge those in `test`."""
-    settings = BoostSettings(objective=pool.objective)
+    settings = local_boost.params.parse({"objective": pool.objective, **GROWTH})
     tables = [_pooled(pool, ids, directory / f"{ids.parent.name}.parquet") for ids in (train, test)]
     fitted = run(local_boost, settings, {GUEST: {"train": tables[0], "valid": None}})[GUEST]
     scored = run(local_boost, settings, {GUEST: {"model": fitted["model"], "table": tables[1]}}, apply=True)[GUEST]
