@@ -16,13 +16,14 @@ from tests.gateway.house import GUEST, HOST, IMPATIENT, JOB, TASK, House, Intrud
 from tests.network.proxy import wait_until
 
 from hanse.core import frames
-from hanse.core.faults import HanseError
+from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import OrganisationId
 from hanse.core.roles import PartyId
-from hanse.gateway import lanes, replay, server, wire
-from hanse.gateway.certificates import is_signed_by, stranger_context
+from hanse.gateway import doorstep, lanes, replay, session, wire
+from hanse.gateway.certificates import dial_context, is_signed_by, stranger_context
 from hanse.gateway.gateway import Gateway
 from hanse.gateway.pairing import introduce, post_pairing
+from hanse.gateway.session import ANSWERS, QUESTIONS
 from hanse.gateway.shapes import PinnedPeer
 from hanse.gateway.transcript import Transcript
 
@@ -274,8 +275,8 @@ async def test_nothing_below_tls_1_3_is_spoken(bank: House) -> None:
 async def test_a_stranger_that_connects_and_says_nothing_whole_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HANDSHAKE_S", 0.3)
-    monkeypatch.setattr(server, "REQUEST_S", 0.3)
+    monkeypatch.setattr(doorstep, "HANDSHAKE_S", 0.3)
+    monkeypatch.setattr(doorstep, "REQUEST_S", 0.3)
     house = await open_house(tmp_path, "bank")
     context = stranger_context(None)
     address = ("127.0.0.1", house.port)
@@ -391,7 +392,7 @@ async def test_only_its_own_user_can_reach_the_socket_and_a_long_path_is_shorten
 
 async def test_a_gateway_whose_port_is_taken_leaves_nothing_behind(tmp_path: Path, bank: House) -> None:
     gateway = Gateway(bank.identity, tmp_path / "second", bank.side)
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(OSError, match="Address already in use"):
         await gateway.start("127.0.0.1", bank.port)
     await gateway.stop()
     assert not gateway.socket_path.exists()
@@ -462,5 +463,104 @@ async def test_a_peer_that_takes_without_end_is_broken_off_with_an_audit_line(
             await evil.say(wire.Ping(1), number=0)
 
     with pytest.raises((AssertionError, ConnectionError)):
-        await stay()
+        async with asyncio.timeout(30):
+            await stay()
     await wait_until(lambda: bank.side.has_line("acknowledges none"))
+
+
+async def test_a_peer_that_asks_much_is_answered_a_few_at_a_time_and_holds_nobody_back(
+    tmp_path: Path, bank: House, telecom: House, parties: dict, evil: Intruder
+) -> None:
+    retailer = await open_house(tmp_path, "retailer")
+    bank.gateway.pin(retailer.peer())
+    retailer.gateway.pin(bank.peer(f"127.0.0.1:{bank.port}"))
+    gate, held = asyncio.Event(), 0
+
+    async def answer(organisation: str, payload: bytes) -> bytes:
+        nonlocal held
+        if organisation == telecom.id:
+            held += 1
+            await gate.wait()
+        return payload.upper()
+
+    bank.side.answer = answer  # type: ignore[method-assign]
+    await evil.greet()
+    for number in range(QUESTIONS + 1):
+        await evil.say(wire.Call(number), b"x")
+    assert await evil.hear(wire.Reply) == wire.Reply(QUESTIONS, Fault("peer.busy", step="control message"))
+    assert held == ANSWERS
+    assert await retailer.gateway.call(bank.id, b"and me?") == b"AND ME?"
+    gate.set()
+    heard = [await evil.hear(wire.Reply) for _ in range(QUESTIONS)]
+    assert heard == [wire.Reply(number) for number in range(QUESTIONS)]
+    await retailer.gateway.stop()
+
+
+async def test_questions_that_wait_are_capped_by_bytes(
+    bank: House, parties: dict, evil: Intruder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "QUESTION_BYTES", 10_000)
+    bank.side.gate = asyncio.Event()
+    await evil.greet()
+    for number in range(3):
+        await evil.say(wire.Call(number), bytes(4_000))
+    assert await evil.hear(wire.Reply) == wire.Reply(2, Fault("peer.busy", step="control message"))
+    bank.side.gate.set()
+    assert [await evil.hear(wire.Reply) for _ in range(2)] == [wire.Reply(0), wire.Reply(1)]
+
+
+async def test_connections_without_an_identity_are_few_and_the_others_still_come_in(
+    bank: House, telecom: House, parties: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorstep, "STRANGERS_OF_ADDRESS", 4)
+    address = ("127.0.0.1", bank.port)
+    held = [await asyncio.open_connection(*address) for _ in range(2)]
+    held += [await asyncio.open_connection(*address, ssl=stranger_context(None)) for _ in range(2)]
+    reader, writer = await asyncio.open_connection(*address)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    assert bank.side.has_line("from where 4 of 4 connections without an identity are open")
+    for _, one in (*held, (reader, writer)):
+        one.close()
+    telecom.gateway.pin(bank.peer(f"127.0.0.1:{bank.port}"))
+    bank.gateway.pin(telecom.peer())
+    await wait_until(lambda: telecom.is_linked_to(bank))
+    held = [await asyncio.open_connection(*address, ssl=stranger_context(None)) for _ in range(4)]
+    assert await telecom.gateway.call(bank.id, b"still") == b"STILL"
+    for _, one in held:
+        one.close()
+
+
+async def test_all_addresses_together_have_a_cap_as_well(bank: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorstep, "STRANGERS", 2)
+    held = [
+        await asyncio.open_connection("127.0.0.1", bank.port, local_addr=(f"127.0.0.{number}", 0))
+        for number in range(2, 4)
+    ]
+    reader, writer = await asyncio.open_connection("127.0.0.1", bank.port, local_addr=("127.0.0.4", 0))
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    assert bank.side.has_line("0 of 2 connections without an identity")
+    for _, one in (*held, (reader, writer)):
+        one.close()
+
+
+async def test_an_organisation_has_a_few_connections_and_not_more(
+    bank: House, telecom: House, parties: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorstep, "CONNECTIONS_OF_ORGANISATION", 2)
+    bank.gateway.pin(telecom.peer())
+    context = dial_context(telecom.identity, bank.identity.root_pem.read_text())
+    opened = [await asyncio.open_connection("127.0.0.1", bank.port, ssl=context) for _ in range(3)]
+    await wait_until(lambda: bank.side.lines == [(telecom.id, "opens more than 2 connections at once")])
+    for _, writer in opened:
+        writer.close()
+
+
+async def test_a_stranger_that_reads_no_answer_is_cut(bank: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorstep, "REQUEST_S", 0.3)
+    bank.side.introduction = lambda: {"name": "n" * (64 << 20)}  # type: ignore[method-assign]
+    _, writer = await asyncio.open_connection("127.0.0.1", bank.port, ssl=stranger_context(None))
+    writer.write(b"GET /v1/pair HTTP/1.1\r\nHost: x\r\n\r\n")
+    await wait_until(lambda: not bank.gateway._port._doorstep._guests)
+    writer.close()

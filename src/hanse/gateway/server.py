@@ -7,7 +7,6 @@ whose pinned root signed it.
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,18 +14,14 @@ from aiohttp import web
 
 from hanse.core.faults import HanseError
 from hanse.core.ids import OrganisationId
-from hanse.gateway import wire
+from hanse.gateway import doorstep, wire
 from hanse.gateway.certificates import Roots
+from hanse.gateway.doorstep import STRANGER, Doorstep
 from hanse.gateway.shapes import NodeSide
 
 PAIR_BYTES = 64 << 10
 PAIRINGS = 8
-HANDSHAKE_S = 10.0
-REQUEST_S = 10.0
-"""A connection that has not sent its first request by then is cut, and so is a pairing that takes longer."""
-
 CLOSE_S = 2.0
-STRANGER = "stranger"
 
 Accept = Callable[[OrganisationId, web.WebSocketResponse], Awaitable[None]]
 Refuse = Callable[[str, str], None]
@@ -39,18 +34,16 @@ class PartyPort:
     """Listens for other organisations' nodes."""
 
     def __init__(self, context: ssl.SSLContext, roots: Roots, node: NodeSide, accept: Accept, refuse: Refuse) -> None:
-        self._context = context
         self._roots = roots
         self._node = node
         self._accept = accept
         self._refuse = refuse
         self._pairings = asyncio.Semaphore(PAIRINGS)
-        self._silent: set[web.RequestHandler] = set()
+        self._doorstep = Doorstep(context, roots, refuse)
         app = web.Application(middlewares=[self._identify], client_max_size=PAIR_BYTES)
         app.router.add_get("/v1/pair", self._introduce)
         app.router.add_post("/v1/pair", self._pair)
         app.router.add_get("/v1/ws", self._open_session)
-        self._listener: asyncio.Server | None = None
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S, keepalive_timeout=30.0)
 
     async def start(self, host: str, port: int) -> int:
@@ -58,39 +51,17 @@ class PartyPort:
         await self._runner.setup()
         if self._runner.server is None:
             raise RuntimeError("the application was not set up")
-        self._listener = await asyncio.get_running_loop().create_server(
-            partial(self._connect, self._runner.server),
-            host,
-            port,
-            ssl=self._context,
-            ssl_handshake_timeout=HANDSHAKE_S,
-        )
-        return int(self._listener.sockets[0].getsockname()[1])
+        return await self._doorstep.listen(host, port, self._runner.server)
 
     async def stop(self) -> None:
         """Stop listening and close every connection, as far as any of it had begun."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        await self._doorstep.close()
         await self._runner.cleanup()
-
-    def _connect(self, server: web.Server) -> web.RequestHandler:
-        """Return a protocol for a new connection, and look later whether a whole request has come."""
-        protocol = server()
-        self._silent.add(protocol)
-        asyncio.get_running_loop().call_later(HANDSHAKE_S + REQUEST_S, self._cut_if_silent, protocol)
-        return protocol
-
-    def _cut_if_silent(self, protocol: web.RequestHandler) -> None:
-        if protocol in self._silent:
-            self._silent.discard(protocol)
-            if protocol.transport is not None:
-                protocol.transport.abort()
 
     @web.middleware
     async def _identify(self, request: web.Request, handler: Respond) -> web.StreamResponse:
         """Let a request through when its client certificate allows it, or when it asks to be paired."""
-        self._silent.discard(request.protocol)
+        self._doorstep.note_request(request.protocol)
         tls = request.transport.get_extra_info("ssl_object") if request.transport else None
         leaf = tls.getpeercert(binary_form=True) if tls else None
         organisation = self._roots.organisation_of(leaf)
@@ -119,7 +90,7 @@ class PartyPort:
             return _decline("pair.busy", 429)
         async with self._pairings:
             try:
-                async with asyncio.timeout(REQUEST_S):
+                async with asyncio.timeout(doorstep.REQUEST_S):
                     document = msgspec.json.decode(await request.read(), type=dict[str, Any])
                     return web.json_response(await self._node.pair(document))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TimeoutError):
