@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import aiohttp
@@ -236,7 +237,7 @@ class Intruder:
             number = self.number
         await self.socket.send_bytes(wire.encode(number, head, body))
 
-    async def hear(self, kind: type) -> wire.Head:
+    async def hear(self, kind: type | UnionType) -> wire.Head:
         """Return the next frame of a kind."""
         while True:
             message = await self.socket.receive()
