@@ -433,6 +433,12 @@ The grant would have ended before it began.
 Give a date in the future.
 请填写将来的日期。
 
+429 grant.too_many
+A partner has granted too much to one project.
+合作方对同一项目的授权过多。
+Use another project, or change fewer grants.
+请使用其他项目，或减少授权的变更次数。
+
 404 grant.unknown
 There is no such grant.
 没有该授权。

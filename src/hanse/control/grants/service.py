@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hanse.control.audit import service as audit
@@ -21,6 +21,9 @@ from hanse.core.ids import DatasetId, GrantId, OrganisationId, ProjectId, new_id
 from hanse.core.schema import Schema
 from hanse.core.specs import Artefact
 from hanse.core.times import format_time, now, parse_time
+
+MOST_OFFERS = 1000
+"""How many grants of one partner to one project are kept."""
 
 
 class Terms(NamedTuple):
@@ -162,6 +165,8 @@ def record_offer(session: Session, sender: OrganisationId, offer: GrantOffered) 
     """Note a partner's grant to a project. That it has agreed may reach us, by way of the project's owner, later."""
     projects.demand_place(session, offer.project, sender)
     known = session.get(Offer, (offer.grant, sender))
+    if known is None:
+        _demand_room(session, sender, offer.project)
     session.merge(
         Offer(
             grant=offer.grant,
@@ -177,6 +182,13 @@ def record_offer(session: Session, sender: OrganisationId, offer: GrantOffered) 
     )
     if known is None:
         audit.append(session, sender, "grant.offered", offer.grant, dataset=offer.dataset, project=offer.project)
+
+
+def _demand_room(session: Session, sender: OrganisationId, project: ProjectId) -> None:
+    """Raise when a partner has told of too many grants; those taken back count, since their rows stay."""
+    query = select(func.count()).where(Offer.organisation == sender, Offer.project == project)
+    if (session.scalar(query) or 0) >= MOST_OFFERS:
+        raise fault("grant.too_many", f"{sender} has told of {MOST_OFFERS} grants to project {project}")
 
 
 def record_revocation(session: Session, sender: OrganisationId, grant: GrantId) -> None:

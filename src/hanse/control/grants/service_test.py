@@ -269,6 +269,21 @@ def test_a_revoked_offer_stays_revoked_however_often_it_is_repeated(office: Offi
         assert grants.list_offers(session, office.project) == []
 
 
+def test_a_partner_tells_of_so_many_grants_and_no_more(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grants, "MOST_OFFERS", 2)
+
+    def offer(number: int) -> None:
+        grant = GrantId(f"grant-{number:016x}")
+        with office.database.write() as session:
+            told = GrantOffered(grant, office.project, "calls", SCHEMA, 7, None, 0.1)
+            grants.record_offer(session, office.partner, told)
+            grants.record_revocation(session, office.partner, grant)
+
+    for number in (0, 1, 0):
+        offer(number)
+    assert code_of(offer, 2) == "grant.too_many"
+
+
 @pytest.mark.parametrize("name", ["", "\x1b[2J", "two\nlines", "n" * 257])
 def test_an_offer_whose_names_a_terminal_would_obey_is_not_even_read(name: str) -> None:
     grant = GrantId("grant-0123456789abcdef")
