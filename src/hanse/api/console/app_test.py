@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
+from starlette.types import Message, Receive, Scope, Send
 
 from hanse.api.console import errors
 from hanse.api.console.app import build_api, create_app
@@ -100,6 +101,29 @@ async def test_this_machine_is_addressed_by_its_names(app: Guard, host: str) -> 
         assert answer.json() == {"all": "well"}
         assert "access-control-allow-origin" not in answer.headers
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers"), [("websocket", [{"type": "websocket.close", "code": 1008}]), ("something", [])]
+)
+async def test_what_is_not_http_reaches_nothing(kind: str, answers: list[dict[str, Any]]) -> None:
+    reached: list[str] = []
+    sent: list[Any] = []
+
+    async def inner(scope: Scope, _receive: Receive, _send: Send) -> None:
+        reached.append(scope["type"])
+
+    async def receive() -> Message:
+        return {"type": f"{kind}.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    guard = Guard(inner, TOKEN)
+    await guard({"type": kind, "path": "/", "headers": []}, receive, send)
+    assert sent == answers
+    await guard({"type": "lifespan"}, receive, send)
+    assert reached == ["lifespan"]
 
 
 async def test_a_fault_is_told_in_both_languages_with_what_to_do(client: httpx2.AsyncClient) -> None:

@@ -19,6 +19,8 @@ log = structlog.get_logger("hanse.api")
 
 HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_BYTES = 8 << 20
+POLICY_VIOLATION = 1008
+"""How a WebSocket is refused (RFC 6455, 7.4.1): there is none here, and its handshake carries no checked token."""
 
 
 class Guard:
@@ -29,8 +31,12 @@ class Guard:
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":  # the server's own, at start and end
             await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        if scope["type"] != "http":
             return
         scope["correlation"] = correlation = secrets.token_hex(8)
         answer = _Answer(send, correlation)
