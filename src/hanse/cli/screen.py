@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from hanse.cli.language import WORDS, Language, language
@@ -15,24 +16,33 @@ from hanse.client.refusal import Refusal
 from hanse.client.resources import JobProblem
 from hanse.core.errors import describe
 from hanse.core.faults import HanseError
+from hanse.core.words import disarm, escape_json
 
 UNWRAPPED = 2_000
 """Width where lines are not to be wrapped: into a file or a pipe, somebody will search them."""
 
 
+class Screen(Console):
+    """A console that shows words of partners without what a terminal would obey in them; only its own codes go out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=disarm(segment.text))
+
+
 def screen() -> Console:
     """Return a console on standard output (looked up at each call, so that a redirection is seen)."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
+    return Screen(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
 
 
 def error_screen() -> Console:
     """Return a console on standard error."""
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else UNWRAPPED)
+    return Screen(stderr=True, highlight=False, width=None if sys.stderr.isatty() else UNWRAPPED)
 
 
 def say_json(value: Any) -> None:
     """Write one JSON document on a line of its own."""
-    typer.echo(msgspec.json.encode(value).decode())
+    typer.echo(escape_json(msgspec.json.encode(value).decode()))
 
 
 def show(value: Any, as_json: bool, draw: Callable[[Console], None]) -> None:

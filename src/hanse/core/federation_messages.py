@@ -12,9 +12,7 @@ import msgspec
 from hanse.core.ids import GrantId, OrganisationId, ProjectId
 from hanse.core.job_messages import Acknowledged
 from hanse.core.schema import Schema
-
-Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-"""A name that others chose: no control characters, which a terminal would obey."""
+from hanse.core.words import Label, Title
 
 NAME_LENGTH = 256
 
@@ -32,7 +30,7 @@ class Introduction(msgspec.Struct, frozen=True):
 
     name: Title
     root: Pem
-    release: str = ""
+    release: Label = ""
 
 
 class JoinRequest(msgspec.Struct, frozen=True):
@@ -64,7 +62,7 @@ class Ping(msgspec.Struct, frozen=True, tag=True):
 class Pong(msgspec.Struct, frozen=True, tag=True):
     """Here, and you are."""
 
-    release: str
+    release: Label
 
 
 class MemberConfirmed(msgspec.Struct, frozen=True, tag=True):

@@ -12,6 +12,7 @@ from hanse.core.faults import Fault
 from hanse.core.ids import JobId, OrganisationId, ProjectId, TaskName
 from hanse.core.roles import PartyId
 from hanse.core.specs import PipelineSpec
+from hanse.core.words import PRINTABLE, Label, flatten
 
 JobState = Literal["proposed", "running", "succeeded", "failed", "cancelled", "rejected"]
 TaskState = Literal["waiting", "running", "succeeded", "failed", "cancelled", "skipped"]
@@ -50,7 +51,7 @@ class ProposeJob(msgspec.Struct, frozen=True, tag=True):
     pipeline: PipelineSpec
     parties: dict[PartyId, OrganisationId]
     versions: dict[str, str]
-    release: str
+    release: Label
 
 
 class StartJob(msgspec.Struct, frozen=True, tag=True):
@@ -119,21 +120,22 @@ class QueryJob(msgspec.Struct, frozen=True, tag=True):
 
 
 PROBLEM_CHARACTERS = 1000
-Words = Annotated[str, msgspec.Meta(max_length=PROBLEM_CHARACTERS)]
+Words = Annotated[str, msgspec.Meta(max_length=PROBLEM_CHARACTERS, pattern=PRINTABLE)]
 
 
 class JobProblem(msgspec.Struct, frozen=True):
     """One reason why a party cannot take part: at which of its tasks, in words that its owner may tell others."""
 
     party: PartyId
-    task: Annotated[str, msgspec.Meta(max_length=48)]
+    task: Annotated[str, msgspec.Meta(max_length=48, pattern=PRINTABLE)]
     message: Words
     remedy: Words = ""
 
 
 def report_problem(party: PartyId, task: str, message: str, remedy: str = "") -> JobProblem:
     """Return a problem whose words fit into a message."""
-    return JobProblem(party, task[:48], message[:PROBLEM_CHARACTERS], remedy[:PROBLEM_CHARACTERS])
+    longest = PROBLEM_CHARACTERS
+    return JobProblem(party, flatten(task[:48]), flatten(message[:longest]), flatten(remedy[:longest]))
 
 
 class Decision(msgspec.Struct, frozen=True, tag=True):

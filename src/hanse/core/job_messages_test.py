@@ -16,6 +16,7 @@ from hanse.core.job_messages import (
     report_problem,
 )
 from hanse.core.roles import GUEST, PartyId
+from hanse.core.specs import PipelineSpec
 
 JOB = JobId("job-0123456789abcdef")
 
@@ -45,6 +46,26 @@ def test_another_nodes_fault_brings_no_cause_and_nothing_long() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"state": "failed", "fault": msgspec.to_builtins(said)}, AttemptStanding)
     assert AttemptStanding("failed", Fault("x", GUEST, "z", "row 17", "call me")).fault == Fault("x", GUEST, "z")
+
+
+def test_problems_that_would_deceive_a_terminal_are_cleaned_by_who_reports_and_refused_by_who_reads() -> None:
+    told = Decision((report_problem(GUEST, "f\x1bt", "one\ntwo\x1b[2J", "\x9b31m"),))
+    assert told.problems == (JobProblem(GUEST, "f t", "one two [2J", " 31m"),)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=JobReply) == told
+    for evil in (JobProblem(GUEST, "", "\x1b[2J"), JobProblem(GUEST, "", "x", "\x9b31m"), JobProblem(GUEST, "\n", "x")):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.msgpack.decode(msgspec.msgpack.encode(Decision((evil,))), type=JobReply)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"name": "\x1b[2J"}, {"project": "a\nb"}, {"parties": {GUEST: "\u202eknab"}}, {"parties": {"g" * 17: "x"}}],
+)
+def test_a_pipeline_whose_names_a_terminal_would_obey_is_no_proposal(changes: dict[str, object]) -> None:
+    spec = {"name": "risk of default", "project": "risk", "parties": {GUEST: "bank"}, "tasks": {}}
+    assert msgspec.convert(spec, PipelineSpec).name == "risk of default"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**spec, **changes}, PipelineSpec)
 
 
 def test_problems_in_many_words_are_cut_so_that_they_arrive() -> None:

@@ -12,6 +12,7 @@ from hanse.core.faults import Fault
 from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.roles import PartyId
 from hanse.core.schema import Schema
+from hanse.core.words import Label, Title
 
 PREDICT = "predict"
 """The one word of a pipeline that is no component: use what a model's component fitted, on other rows."""
@@ -19,6 +20,7 @@ PREDICT = "predict"
 MOST_TASKS, MOST_INPUTS, MOST_PARTIES = 500, 50, 50
 """What a pipeline may have at most: a partner may send any, and every party checks it before it can say no."""
 
+PartyKey = Annotated[PartyId, msgspec.Meta(max_length=16)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 ArtefactKind = Literal["table", "model", "rule", "report"]
 
@@ -39,9 +41,9 @@ class TaskSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 class PipelineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A graph of components, with the organisation (by name) that stands behind each party."""
 
-    name: Annotated[str, msgspec.Meta(max_length=200)]
-    project: Annotated[str, msgspec.Meta(max_length=64)]
-    parties: Annotated[dict[PartyId, str], msgspec.Meta(max_length=MOST_PARTIES)]
+    name: Label
+    project: Title
+    parties: Annotated[dict[PartyKey, Title], msgspec.Meta(max_length=MOST_PARTIES)]
     tasks: Annotated[dict[TaskName, TaskSpec], msgspec.Meta(max_length=MOST_TASKS)]
     description: Annotated[str, msgspec.Meta(max_length=4000)] = ""
 
