@@ -196,7 +196,8 @@ class Part:
     def end(self) -> None:
         """Wait for a process that has nothing more to do, and end it when it goes on all the same."""
         try:
-            self._process.communicate(timeout=20)
+            if self._process.poll() is None:
+                self._process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -217,6 +218,8 @@ def through_gateways(directory: Path, size_bytes: int) -> tuple[float, int, floa
         sender.tell()
         ended = receiver.hear()
         began = sender.hear()
+        sender.end()
+        receiver.end()
         guest.tell()
         host.tell()
         traffic = [guest.hear(), host.hear()]
