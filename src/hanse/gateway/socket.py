@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from hanse.core import frames
+from hanse.core.faults import fault
 
 ATTACH_S = 10.0
 PATH_BYTES = 107
@@ -45,6 +46,17 @@ class Line:
 Serve = Callable[[bytes, Line], Awaitable[None]]
 
 
+def _short_directory() -> Path:
+    """Make a private directory whose path leaves room for the socket. Raises HanseError("node.directory")."""
+    rooms = (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp")  # noqa: S108  (mkdtemp is private)
+    for room in rooms:
+        path_bytes = len(os.fsencode(room)) + len("/hanse-12345678/attempts")
+        if room and path_bytes <= PATH_BYTES and os.access(room, os.W_OK | os.X_OK):
+            return Path(tempfile.mkdtemp(prefix="hanse-", dir=room))
+    cause = f"no directory for the attempts' socket: its path may have {PATH_BYTES} bytes"
+    raise fault("node.directory", cause, "choose a shorter --directory, or set TMPDIR to a short one")
+
+
 class AttemptSocket:
     """Listens in a directory of mode 0700 and hands each line, with the token that it opened with, to `serve`."""
 
@@ -56,8 +68,7 @@ class AttemptSocket:
         self._own_directory: Path | None = None
         self.path = directory / "socket" / "attempts"
         if len(os.fsencode(self.path.absolute())) > PATH_BYTES:
-            room = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-            self._own_directory = Path(tempfile.mkdtemp(prefix="hanse-", dir=room if Path(room).is_dir() else None))
+            self._own_directory = _short_directory()
             self.path = self._own_directory / "attempts"
 
     async def start(self) -> None:
