@@ -1,5 +1,6 @@
 """`hanse job`: run a pipeline with one's partners, watch it, stop it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +9,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from hanse.cli.language import language
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.outcome import demand_success
-from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show
+from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show, what_helps
 from hanse.cli.units import bytes_text, seconds_text
 from hanse.cli.watching import Board
 from hanse.client import Client, connect
-from hanse.client.resources import Failure, Job, Task
-from hanse.core.faults import fault
+from hanse.client.resources import Job, Task
+from hanse.core.errors import describe
+from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.specs import PipelineSpec
 
 commands = typer.Typer(no_args_is_help=True, help="Run a pipeline with your partners, watch it, stop it.")
@@ -25,7 +28,12 @@ JobId = Annotated[str, typer.Argument(help="Id of the job: hanse job list.")]
 
 @commands.command(epilog="Example: hanse job run risk.json --watch")
 def run(
-    file: Annotated[Path, typer.Argument(help="A pipeline as JSON.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A pipeline as JSON, as in docs/guides/en/first-federation.md.", exists=True, dir_okay=False
+        ),
+    ],
     watch: Annotated[bool, typer.Option("--watch", help="Stay and show how it goes.")] = False,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
@@ -58,7 +66,8 @@ def cancel(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson
     with connect(directory) as client:
         client.cancel_job(job)
         found = client.job(job)
-    text = f"[green]✓[/] {escape(job)}: cancellation asked for [dim]({found.state})[/]"
+    done = "it has ended" if found.ended else "cancellation asked for"
+    text = f"[green]✓[/] {escape(job)}: {done} [dim]({found.state})[/]"
     show(found, as_json, lambda console: console.print(text))
 
 
@@ -87,7 +96,7 @@ def read_pipeline(file: Path) -> PipelineSpec:
     try:
         return msgspec.json.decode(file.read_bytes(), type=PipelineSpec)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        remedy = "write it with hanse.client.Pipeline, whose json() is such a file"
+        remedy = "correct that place; docs/guides/en/first-federation.md shows a pipeline as JSON"
         raise fault("pipeline.unreadable", f"{file}: {error}", remedy, step="read the pipeline") from error
 
 
@@ -99,9 +108,8 @@ def draw_job(console: Console, job: Job) -> None:
     console.print()
     heads = ("task", "component", "state", "parties", "seconds", "peak memory", "sent", "doing")
     draw_table(console, heads, [_task_row(task) for task in job.tasks], "No tasks.")
-    for failure in (job.fault, *(task.fault for task in job.tasks)):
-        if failure is not None:
-            _draw_failure(console, failure)
+    for failure in dict.fromkeys(_failures(job)):
+        _draw_failure(console, failure)
     draw_learns(console, job)
 
 
@@ -158,9 +166,17 @@ def _task_row(task: Task) -> tuple[object, ...]:
     return task.name, task.component, task.state, ", ".join(task.parties), seconds, memory, sent, doing
 
 
-def _draw_failure(console: Console, failure: Failure) -> None:
-    told = failure.fault()
+def _failures(job: Job) -> Iterator[Fault]:
+    """Yield what went wrong: a job usually ends by the fault of one of its tasks, so that one may come twice."""
+    for failure in (job.fault, *(task.fault for task in job.tasks)):
+        if failure is not None:
+            yield failure.fault()
+
+
+def _draw_failure(console: Console, told: Fault) -> None:
+    """Draw a fault. Of a partner's only the code arrives: the catalogue says what it means and what helps."""
+    tongue = language()
     where = " · ".join(part for part in (told.party, told.step) if part)
-    console.print(f"[red]✗[/] {escape(where)}: {escape(told.cause or told.code)}")
-    if told.remedy:
-        console.print(f"  [dim]→[/] {escape(told.remedy)}")
+    console.print(f"[red]✗[/] {escape(where)}: {escape(told.cause or describe(told.code).text[tongue])}")
+    if remedy := what_helps(HanseError(told), tongue):
+        console.print(f"  [dim]→[/] {escape(remedy)}")
