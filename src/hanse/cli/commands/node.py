@@ -37,7 +37,8 @@ def up(
     """Run the node until it is interrupted.
 
     The first start makes the organisation's keys, which never leave the directory. Partners reach the party port
-    over mutual TLS; commands on this machine reach the other port, which listens on 127.0.0.1 only.
+    over mutual TLS; commands on this machine reach the other port, which listens on 127.0.0.1 only. Later starts
+    remember the name alone: say ports and addresses again, or write them into the directory's node.toml.
     """
     from hanse.cli.node import serve  # noqa: PLC0415 (loads database and servers, which no other command needs)
 

@@ -61,7 +61,10 @@ def add_grant(
     ] = None,
     until: Annotated[str | None, typer.Option(help="Last day or moment, ISO 8601.", metavar="TIME")] = None,
     disclosure_limit: Annotated[
-        float | None, typer.Option(help="How much a guest may learn from exact sums (default 0.1).", min=0.0)
+        float | None,
+        typer.Option(
+            help="How much a guest may learn from exact sums, above 0 (default 0.1; at 1, single rows).", min=0.0
+        ),
     ] = None,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
