@@ -46,6 +46,7 @@ async def test_queries_are_counted_for_the_dataset_and_the_guest(trio: Trio) -> 
     assert await trio.telecom.desk.spend(again, FIT, 1, 1) is None
     assert count(trio) == {IDS["bank"]: 13}
     (shown,) = (await trio.telecom.desk.view(again)).disclosure
+    assert (await trio.bank.desk.view(again)).disclosure == ()
     assert (shown.dataset, shown.guest, shown.used, shown.ceiling) == ("people", "bank", 13, MOST)
 
 

@@ -185,6 +185,8 @@ def _view_learns(job: Job) -> dict[str, dict[str, list[str]]]:
 
 
 def _view_disclosure(session: Session, directory: Path, job: Job) -> tuple[DisclosureView, ...]:
+    if job.me == GUEST:
+        return ()  # nobody tells a guest of its own data
     found = []
     for name in all_datasets_of(job.spec, job.me):
         try:
