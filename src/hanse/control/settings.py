@@ -69,9 +69,13 @@ def load_settings(
     return settings
 
 
+KEPT = ("organisation", "node", "rest_host", "rest_port", "party_host", "party_port", "advertise")
+"""What a second start of the same node must know: who it is, and where its partners and its people find it."""
+
+
 def save_settings(settings: NodeSettings) -> None:
-    """Write what a second start of the same node must know: its names. Ports and limits stay where they were said."""
-    lines = (f"{key} = {msgspec.json.encode(getattr(settings, key)).decode()}" for key in ("organisation", "node"))
+    """Write what `KEPT` names as the first start had it; a `node.toml` that is there stays as it is."""
+    lines = (f"{key} = {msgspec.json.encode(getattr(settings, key)).decode()}" for key in KEPT)
     path = settings.directory / "node.toml"
     if not path.exists():
         path.write_text("\n".join(lines) + "\n", "utf-8")

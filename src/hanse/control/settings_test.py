@@ -17,9 +17,12 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
     assert settings.database_url == f"sqlite:///{tmp_path / 'hanse.db'}"
 
 
-def test_a_second_start_needs_no_name(tmp_path: Path) -> None:
-    save_settings(load_settings(tmp_path, {"organisation": '中国 "银行"'}, {}))
-    assert load_settings(tmp_path, {}, {}).organisation == '中国 "银行"'
+def test_a_second_start_is_the_same_node_at_the_same_place(tmp_path: Path) -> None:
+    given = {"organisation": '中国 "银行"', "party_host": "127.0.0.1", "party_port": 19443, "advertise": "bank.example"}
+    first = load_settings(tmp_path, given, {})
+    save_settings(first)
+    assert load_settings(tmp_path, {}, {}) == first
+    assert load_settings(tmp_path, {"party_port": 19444}, {}).party_port == 19444
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def up(
 
     The first start makes the organisation's keys, which never leave the directory. Partners reach the party port
     over mutual TLS; commands on this machine reach the other port, which listens on 127.0.0.1 only. Later starts
-    remember the name alone: say ports and addresses again, or write them into the directory's node.toml.
+    remember names, ports and addresses: they are in the directory's node.toml, and options win over it.
     """
     from hanse.cli.node import serve  # noqa: PLC0415 (loads database and servers, which no other command needs)
 
