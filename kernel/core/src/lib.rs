@@ -13,5 +13,6 @@ pub mod permutation;
 pub mod prg;
 pub mod ring;
 pub mod sampling;
+pub mod simd;
 pub mod threads;
 pub mod trees;

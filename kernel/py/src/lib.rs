@@ -8,7 +8,7 @@ mod histogram;
 mod matching;
 mod trees;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyImportError, PyValueError};
 use pyo3::prelude::*;
 
 /// Threads for every later kernel call; 0 means one per core.
@@ -17,10 +17,18 @@ fn set_threads(count: usize) -> PyResult<()> {
     hanse_kernel::threads::set(count).map_err(PyValueError::new_err)
 }
 
+/// The instructions in use: `portable`, `avx2` or `avx512`.
+#[pyfunction]
+fn simd_path() -> &'static str {
+    hanse_kernel::simd::path().name()
+}
+
 /// `hanse.kernel._kernel`, the extension module.
 #[pymodule]
 fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    hanse_kernel::simd::choose().map_err(PyImportError::new_err)?;
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(simd_path, module)?)?;
     curve::register(module)?;
     matching::register(module)?;
     histogram::register(module)?;

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 def set_threads(count: int) -> None: ...
+def simd_path() -> str: ...
 
 # --- curve, matching, histogram ---------------------------------------------------------------------------------------
 
