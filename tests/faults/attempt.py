@@ -78,6 +78,10 @@ class FusedAttempt:
     def saved(self) -> tuple[int, bytes] | None:
         return self.inner.saved()
 
+    @property
+    def scratch(self) -> Path:
+        return self.inner.scratch
+
 
 def main() -> int:
     parser = argparse.ArgumentParser()

@@ -177,6 +177,7 @@ async def test_killed_and_started_again_it_goes_on_from_the_common_checkpoint(
     results = {house: await run.succeed() for house, run in runs.items()}
     assert read_report(results[bank])["total"] == 10 * (1 + 2 + 3 + 4 + 5)
     assert read_report(results[bank])["started_at"] in started_at
+    assert read_report(results[bank])["tried"] == 2, "what the first attempt left in its scratch folder is still there"
 
 
 async def test_a_link_cut_during_a_run_is_not_noticed(

@@ -7,6 +7,7 @@ ends the task. What runs at once forks its own numbered stream.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -69,6 +70,9 @@ class Attempt(Protocol):
     def save(self, number: int, state: bytes) -> None: ...
 
     def saved(self) -> tuple[int, bytes] | None: ...
+
+    @property
+    def scratch(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,17 @@ class Party:
         """Keep `state` so that a restarted attempt goes on from here. Never put an encryption seed into it."""
         self._checkpoint += 1
         self._attempt.save(self._checkpoint, msgspec.msgpack.encode(state))
+
+    @property
+    def scratch(self) -> Path:
+        """This party's own folder for files too large for memory; it exists, and outlives this attempt.
+
+        A later attempt of the same task finds here what this one left, whole or cut short: a file counts only once it
+        bears its final name. The folder goes when the task has ended, well or not. Never put an encryption seed here.
+        """
+        folder = self._attempt.scratch
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def resumed(self, kind: type[S]) -> S | None:
         """Return the state of the greatest checkpoint that every party has, or None on a fresh start."""

@@ -11,10 +11,12 @@ is called once for each party. `Recorder`, `KillAtMessage`, `KillAtCheckpoint` a
 
 import asyncio
 import hashlib
+import tempfile
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hanse.core.events import Event
@@ -63,6 +65,14 @@ class MemoryAttempt:
         self.spent = 0
         self.checkpoints: dict[int, bytes] = {}
         self._start: int = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """A temporary folder that lives as long as this attempt is held."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="hanse-scratch-")
+        return Path(self._folder.name)
 
     def resume_at(self, number: int) -> None:
         """Start the next run from checkpoint `number`; 0 is the beginning."""
@@ -304,6 +314,10 @@ class _TappedAttempt:
 
     def saved(self) -> tuple[int, bytes] | None:
         return self.inner.saved()
+
+    @property
+    def scratch(self) -> Path:
+        return self.inner.scratch
 
 
 def both(first: Wrap, second: Wrap) -> Wrap:

@@ -173,6 +173,16 @@ async def test_who_is_killed_anywhere_and_restarted_ends_the_same(nth: int, deat
     assert set(attempts[GUEST].checkpoints) == {3, 4}
 
 
+async def test_files_in_a_partys_scratch_folder_outlive_its_attempt_and_are_its_own() -> None:
+    async def add(me: Party) -> list[str]:
+        (me.scratch / f"{me.id}-{len(list(me.scratch.iterdir()))}").touch()
+        return sorted(path.name for path in me.scratch.iterdir())
+
+    attempts = {GUEST: MemoryAttempt(), HOST: MemoryAttempt()}
+    await play(add, add, attempts=attempts, wrap=both(Recorder(), KillAtCheckpoint(1)))
+    assert await play(add, add, attempts=attempts) == {GUEST: ["guest-0", "guest-1"], HOST: ["host-1-0", "host-1-1"]}
+
+
 async def test_what_an_earlier_run_spent_counts_as_used() -> None:
     async def used(me: Party) -> int:
         await me.spend(3)

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 from hanse.core.events import Event, Metric, Note, Progress
 from hanse.core.faults import fault
@@ -84,3 +85,7 @@ class NodeAttempt:
 
     def saved(self) -> tuple[int, bytes] | None:
         return self._saved
+
+    @property
+    def scratch(self) -> Path:
+        return self._checkpoints.scratch

@@ -13,6 +13,7 @@ from hanse.sdk.files import write_file
 from hanse.sdk.table import Table
 
 KEPT = 2
+SCRATCH = "scratch"
 _name = re.compile(r"^(\d{8})\.(\d{1,6})\.checkpoint$")
 
 Mark = tuple[int, int]
@@ -30,6 +31,11 @@ class Checkpoints:
         self._directory = directory
         self._attempt = attempt
         directory.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def scratch(self) -> Path:
+        """Where the task's programs keep files beside their checkpoints; it goes when these go."""
+        return self._directory / SCRATCH
 
     def marks(self) -> list[Mark]:
         """Return the marks of the whole checkpoints that are held, sorted."""

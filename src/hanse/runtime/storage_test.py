@@ -24,6 +24,17 @@ def test_a_restart_forgets_what_comes_after_its_start(tmp_path: Path) -> None:
     assert second.marks() == []
 
 
+def test_files_beside_the_checkpoints_outlive_an_attempt_and_are_no_checkpoint(tmp_path: Path) -> None:
+    first = Checkpoints(tmp_path, attempt=1)
+    first.scratch.mkdir()
+    (first.scratch / "shard").write_bytes(b"done")
+    first.save(1, b"1")
+    second = Checkpoints(tmp_path, attempt=2)
+    second.start_from(None)
+    assert second.marks() == []
+    assert (second.scratch / "shard").read_bytes() == b"done"
+
+
 def test_a_damaged_checkpoint_is_not_held(tmp_path: Path) -> None:
     held = Checkpoints(tmp_path, attempt=1)
     held.save(1, b"whole")

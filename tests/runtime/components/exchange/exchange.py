@@ -54,6 +54,8 @@ class Fitted(NamedTuple):
 async def guest(me: Party, table: Table | None, settings: Settings) -> Fitted:
     state = me.resumed(State) or State(0, 0.0)
     started_at = state.round
+    tried = len(list(me.scratch.iterdir())) + 1
+    (me.scratch / f"attempt-{tried}").touch()
     for number in range(state.round + 1, settings.rounds + 1):
         await me.hosts.send(Question(number, np.full(settings.size, float(number))))
         for peer, answer in zip(me.hosts, await me.hosts.gather(Answer), strict=True):
@@ -66,7 +68,10 @@ async def guest(me: Party, table: Table | None, settings: Settings) -> Fitted:
     rows = len(table) if table else 0
     return Fitted(
         Model({"totals": np.array([state.total])}, {"rounds": state.round}),
-        Report("exchange", {"total": state.total, "rounds": state.round, "started_at": started_at, "rows": rows}),
+        Report(
+            "exchange",
+            {"total": state.total, "rounds": state.round, "started_at": started_at, "rows": rows, "tried": tried},
+        ),
     )
 
 
