@@ -4,6 +4,7 @@ pub mod binning;
 pub mod curve;
 pub mod field25519;
 pub mod gradients;
+pub mod hashing;
 pub mod histogram;
 pub mod matching;
 pub mod ntt;
