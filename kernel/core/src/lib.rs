@@ -1,5 +1,6 @@
 //! Arithmetic of Hanse: pure functions over columns. No network, no files, no clock, no OS entropy.
 
+pub mod aes;
 pub mod binning;
 pub mod curve;
 pub mod field25519;
