@@ -7,6 +7,7 @@ pub mod field25519;
 pub mod gradients;
 pub mod hashing;
 pub mod histogram;
+pub mod ids;
 pub mod matching;
 pub mod ntt;
 pub mod packing;

@@ -5,6 +5,7 @@ mod columns;
 mod curve;
 mod gradients;
 mod histogram;
+mod ids;
 mod matching;
 mod trees;
 
@@ -32,6 +33,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     curve::register(module)?;
     matching::register(module)?;
     histogram::register(module)?;
+    ids::register(module)?;
     binning::register(module)?;
     gradients::register(module)?;
     trees::register(module)?;

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hanse.kernel import _kernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +52,44 @@ class Ids:
 
     def take(self, rows: NDArray[np.int64]) -> Ids:
         """The ids at ``rows``, in that order. Raises ``IndexError`` for a row that is not there."""
-        lengths = np.diff(self.offsets)[rows]
-        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        # where each octet comes from: its place in the result, moved by how far its id moves
-        moves = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
-        return Ids(self.data[np.arange(offsets[-1]) + moves], offsets)
+        places = np.ascontiguousarray(rows, np.int64)
+        offsets = np.empty(len(places) + 1, dtype=np.int64)
+        data = np.empty(_kernel.ids_take_offsets(self.offsets, places, offsets), dtype=np.uint8)
+        _kernel.ids_take(self.data, self.offsets, places, offsets, data)
+        return Ids(data, offsets)
+
+    def part(self, start: int, stop: int) -> Ids:
+        """The ids from row ``start`` to before row ``stop``; the data are not copied."""
+        offsets = self.offsets[start : stop + 1]
+        return Ids(self.data[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Ids]) -> Ids:
+        """The ids of ``parts``, end to end."""
+        if len(parts) == 1:
+            return parts[0]
+        offsets = np.zeros(sum(map(len, parts)) + 1, dtype=np.int64)
+        place = 0
+        for one in parts:
+            offsets[place + 1 : place + 1 + len(one)] = one.offsets[1:] + offsets[place]
+            place += len(one)
+        data = [one.data for one in parts]
+        return cls(np.concatenate(data) if data else np.empty(0, np.uint8), offsets)
+
+
+def regrouped(pieces: Iterable[Ids], rows: int) -> Iterator[Ids]:
+    """The same ids in groups of ``rows``, the last one of fewer; no group is empty."""
+    held: list[Ids] = []
+    count = 0
+    for piece in pieces:
+        held.append(piece)
+        count += len(piece)
+        if count < rows:
+            continue
+        whole, start = Ids.joined(held), 0
+        while count - start >= rows:
+            yield whole.part(start, start + rows)
+            start += rows
+        held, count = [whole.part(start, count)], count - start
+    if count:
+        yield Ids.joined(held)

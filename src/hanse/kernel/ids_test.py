@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from hanse.kernel.ids import Ids
+from hanse.kernel.ids import Ids, regrouped
 
 TEXTS = ["", "a", "身份证", "", "x" * 300, "🜚"]
 
@@ -27,6 +29,25 @@ def test_rows_are_taken_in_the_order_asked_for_and_may_repeat() -> None:
 def test_a_row_that_is_not_there_is_an_error() -> None:
     with pytest.raises(IndexError):
         Ids.from_strings(TEXTS).take(np.array([6], dtype=np.int64))
+    with pytest.raises(IndexError):
+        Ids.from_strings(TEXTS).take(np.array([-1], dtype=np.int64))
+
+
+def test_parts_joined_are_the_whole() -> None:
+    ids = Ids.from_strings(TEXTS)
+    parts = [ids.part(0, 2), ids.part(2, 2), ids.part(2, 6)]
+    assert [part.to_strings() for part in parts] == [TEXTS[:2], [], TEXTS[2:]]
+    assert Ids.joined(parts).to_strings() == TEXTS
+    assert Ids.joined([]).to_strings() == []
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [1], [5, 0, 1, 12], [3, 3], [30], [1] * 20])
+def test_regrouped_ids_are_the_same_in_groups_of_one_size(sizes: list[int]) -> None:
+    texts = [str(row) * (row % 3) for row in range(sum(sizes))]
+    ends = np.cumsum([0, *sizes]).tolist()
+    pieces = [Ids.from_strings(texts[start:end]) for start, end in pairwise(ends)]
+    groups = [group.to_strings() for group in regrouped(iter(pieces), 3)]
+    assert groups == [texts[start : start + 3] for start in range(0, len(texts), 3)]
 
 
 @pytest.mark.parametrize("offsets", [[], [1, 3], [0, 2], [0, 4], [0, 2, 1, 3], [0, -1, 3]])

@@ -18,6 +18,8 @@ import numpy as np
 from arro3.core import Array, DataType, RecordBatchReader
 from numpy.typing import NDArray
 
+from hanse.kernel.ids import Ids
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -97,18 +99,10 @@ def read_reals(connection: duckdb.DuckDBPyConnection, query: str, columns: int, 
     return found
 
 
-def read_texts(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return the one VARCHAR column (without NULL) of `query` as UTF-8 bytes uint8[…] and offsets int64[rows + 1]."""
-    pieces: list[NDArray[np.uint8]] = []
-    lengths: list[NDArray[np.int64]] = []
+def texts(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Ids]:
+    """Run `query` and yield its one VARCHAR column (without NULL), piece by piece."""
     for (column,) in batches(connection, query):
-        data, offsets = _text_buffers(column)
-        pieces.append(data)
-        lengths.append(np.diff(offsets))
-    offsets = np.zeros(sum(map(len, lengths)) + 1, np.int64)
-    if lengths:
-        np.cumsum(np.concatenate(lengths), out=offsets[1:])
-    return (np.concatenate(pieces) if pieces else np.empty(0, np.uint8)), offsets
+        yield Ids(*_text_buffers(column))
 
 
 class _ArrowArray(ctypes.Structure):

@@ -7,7 +7,7 @@ and NaN in numpy (the ingest refuses NaN in the data, so the two are never confu
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from hanse.core.faults import fault
 from hanse.core.schema import Column, ColumnType, Schema
 from hanse.core.specs import Artefact
-from hanse.kernel.ids import Ids
-from hanse.sdk.engine import BOUNDS, Bounds, connect, named, parquet, quote, read_reals, read_texts
+from hanse.kernel.ids import Ids, regrouped
+from hanse.sdk.engine import BOUNDS, Bounds, connect, named, parquet, quote, read_reals, texts
 from hanse.sdk.files import digest, write_whole
 
 FILE = "table.parquet"
@@ -95,11 +95,24 @@ class Table:
 
     def ids(self) -> Ids:
         """Return the ids of all rows, packed."""
-        column = named(self.schema.id)
-        with connect([self.path], bounds=self._bounds) as connection:
-            data, offsets = read_texts(connection, f"SELECT {column}::VARCHAR FROM {self._source}")
-        ids = Ids(data, offsets)
+        ids = Ids.joined(list(self._stored_ids()))
         return ids if self._rows is None else ids.take(self._rows)
+
+    def id_batches(self, rows: int = 1 << 18) -> Iterator[Ids]:
+        """Yield the ids of all rows in order, `rows` at a time (the last time fewer), packed.
+
+        Memory is a few batches' worth, whatever the table's size; where rows were taken, also the whole id column.
+        The file stays open until the last batch, or until the iterator is closed.
+        """
+        if self._rows is None:
+            return regrouped(self._stored_ids(), rows)
+        taken = self._rows
+        ids = Ids.joined(list(self._stored_ids()))
+        return (ids.take(taken[start : start + rows]) for start in range(0, len(taken), rows))
+
+    def _stored_ids(self) -> Iterator[Ids]:
+        with connect([self.path], bounds=self._bounds) as connection:
+            yield from texts(connection, f"SELECT {named(self.schema.id)}::VARCHAR FROM {self._source}")
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return the named columns as float64[len(names), rows], C-contiguous; a missing value is NaN.

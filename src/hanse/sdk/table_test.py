@@ -1,3 +1,5 @@
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +124,28 @@ def test_ids_of_many_batches_come_whole() -> None:
     assert len(ids) == count
     assert ids.take(np.array([0, 131_071, 131_072, count - 1])).to_strings() == ["0", "131071", "131072", "299999"]
     assert np.array_equal(table.numbers(["x"])[0], np.arange(count))
+
+
+def test_ids_come_in_batches_of_one_size_and_in_order() -> None:
+    count = 300_000
+    texts = [str(row) for row in range(count)]
+    table = Table.of({"id": texts}, id="id")
+    found = list(table.id_batches(70_001))
+    assert [len(batch) for batch in found] == [70_001] * 4 + [count - 4 * 70_001]
+    assert Ids.joined(found).to_strings() == texts
+    turned = table.take(np.arange(count)[::-1])
+    assert Ids.joined(list(turned.id_batches(1 << 17))).to_strings() == texts[::-1]
+    assert list(table.take(np.empty(0, np.int64)).id_batches()) == []
+
+
+def test_batches_may_be_read_by_several_threads_and_left_early() -> None:
+    texts = [str(row) for row in range(300_000)]
+    found = Table.of({"id": texts}, id="id").id_batches(100_000)
+    with ThreadPoolExecutor(2) as pool:
+        batches = [pool.submit(next, found).result(), next(found)]
+    assert Ids.joined(batches).to_strings() == texts[:200_000]
+    assert isinstance(found, Generator)
+    found.close()
 
 
 def test_the_engine_reads_the_named_file_and_no_other(tmp_path: Path) -> None:
