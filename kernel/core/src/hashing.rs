@@ -9,6 +9,13 @@ use rayon::prelude::*;
 
 use crate::simd::{self, Path};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+
 /// Most bytes of a row that goes in, and of a hash that comes out.
 pub const BLOCK_SIZE: usize = 64;
 
@@ -124,8 +131,28 @@ fn hash_each<'a>(
     width: usize,
     out: &mut [u8],
 ) {
-    let _ = path;
-    hash_each_portable(key, input, width, out);
+    assert!(path.is_available(), "instructions of this processor");
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx512 => {
+            let key_words = lanes::key_words(key);
+            let compress = |inputs: &[&[u8]; _], width: usize, out: &mut [u8]| {
+                // SAFETY: the path is available
+                unsafe { avx512::compress(&key_words, inputs, width, out) }
+            };
+            lanes::hash_each::<{ avx512::LANES }>(compress, key, input, width, out);
+        }
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 => {
+            let key_words = lanes::key_words(key);
+            let compress = |inputs: &[&[u8]; _], width: usize, out: &mut [u8]| {
+                // SAFETY: the path is available
+                unsafe { avx2::compress(&key_words, inputs, width, out) }
+            };
+            lanes::hash_each::<{ avx2::LANES }>(compress, key, input, width, out);
+        }
+        _ => hash_each_portable(key, input, width, out),
+    }
 }
 
 fn hash_each_portable<'a>(
