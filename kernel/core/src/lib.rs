@@ -4,6 +4,7 @@ pub mod aes;
 pub mod binning;
 pub mod curve;
 pub mod field25519;
+pub mod gf128;
 pub mod gradients;
 pub mod hashing;
 pub mod histogram;
