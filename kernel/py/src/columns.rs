@@ -38,6 +38,19 @@ pub fn write<'a, T: Element>(
     Ok(unsafe { std::slice::from_raw_parts_mut(buffer.buf_ptr().cast(), count) })
 }
 
+/// How many texts there are, text i being `data[offsets[i]..offsets[i + 1]]`.
+pub fn check_offsets(offsets: &[i64], data: &[u8]) -> PyResult<usize> {
+    let rises = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+    match (offsets.first(), offsets.last()) {
+        (Some(first), Some(last)) if rises && *first >= 0 && *last <= data.len() as i64 => {
+            Ok(offsets.len() - 1)
+        }
+        _ => Err(PyValueError::new_err(
+            "offsets must rise from 0 to the end of data",
+        )),
+    }
+}
+
 /// A 32-byte seed or scalar, wiped when it goes.
 pub fn seed(bytes: &[u8], name: &str) -> PyResult<Zeroizing<[u8; 32]>> {
     match bytes.try_into() {

@@ -26,18 +26,6 @@ fn outcome(result: Result<(), InvalidPoint>) -> Outcome {
     })
 }
 
-fn check_offsets(offsets: &[i64], data: &[u8]) -> PyResult<usize> {
-    let rises = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-    match (offsets.first(), offsets.last()) {
-        (Some(first), Some(last)) if rises && *first >= 0 && *last <= data.len() as i64 => {
-            Ok(offsets.len() - 1)
-        }
-        _ => Err(PyValueError::new_err(
-            "offsets must rise from 0 to the end of data",
-        )),
-    }
-}
-
 fn check_cofactor(scalar: &[u8; 32]) -> PyResult<()> {
     if scalar[0] & 7 != 0 || scalar == &[0; 32] {
         return Err(PyValueError::new_err(
@@ -65,7 +53,7 @@ fn curve_hash_to_points(
         columns::read(&data, "data")?,
         columns::read(&offsets, "offsets")?,
     );
-    let count = check_offsets(offsets, data)?;
+    let count = columns::check_offsets(offsets, data)?;
     let out = columns::write(&mut out, count * POINT_SIZE, "out")?;
     py.detach(|| threads::run(|| curve::hash_to_points(data, offsets, domain, out)));
     Ok(())
@@ -103,7 +91,7 @@ fn curve_blind(
         columns::read(&data, "data")?,
         columns::read(&offsets, "offsets")?,
     );
-    let count = check_offsets(offsets, data)?;
+    let count = columns::check_offsets(offsets, data)?;
     let scalar = columns::seed(scalar, "scalar")?;
     check_cofactor(&scalar)?;
     let out = columns::write(&mut out, count * POINT_SIZE, "out")?;

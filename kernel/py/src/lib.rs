@@ -4,6 +4,7 @@ mod binning;
 mod columns;
 mod curve;
 mod gradients;
+mod hashing;
 mod histogram;
 mod ids;
 mod matching;
@@ -31,6 +32,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(simd_path, module)?)?;
     curve::register(module)?;
+    hashing::register(module)?;
     matching::register(module)?;
     histogram::register(module)?;
     ids::register(module)?;

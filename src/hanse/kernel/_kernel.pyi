@@ -18,6 +18,10 @@ def curve_multiply(points: NDArray[np.uint8], scalar: bytes, out: NDArray[np.uin
 def curve_blind(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], domain: bytes, scalar: bytes, out: NDArray[np.uint8]
 ) -> tuple[int, str] | None: ...
+def hash_texts(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], key: bytes, width: int, out: NDArray[np.uint8]
+) -> None: ...
+def hash_rows(rows: NDArray[np.uint8], width_in: int, key: bytes, width: int, out: NDArray[np.uint8]) -> None: ...
 def join_rows(
     left: NDArray[np.uint8],
     right: NDArray[np.uint8],
