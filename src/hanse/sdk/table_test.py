@@ -1,3 +1,4 @@
+import csv
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -51,6 +52,34 @@ def test_no_row_and_a_row_that_is_not_there() -> None:
         TABLE.take(np.array([4]))
     with pytest.raises(IndexError):
         TABLE.take(np.array([-1]))
+
+
+def test_an_exported_csv_file_is_what_people_expect(tmp_path: Path) -> None:
+    scored = TABLE.take(np.array([3, 1, 0])).with_column("score", np.array([0.25, np.nan, 1e20]))
+    scored.export(tmp_path / "out.csv")
+    written = (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert written == "id,y,x,word,score\n汉字,0,-0.0,r,0.25\nbb,0,,,\na,1,1.5,p,1e+20\n"
+    TABLE.export(tmp_path / "whole.csv")
+    assert (tmp_path / "whole.csv").read_text().count("\n") == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "whole.csv"]
+
+
+def test_an_exported_csv_file_holds_no_formula(tmp_path: Path) -> None:
+    cells = ["=1+1", "+8613800000000", "-5", "-cmd|x", "@sum", "\tx", 'a,"b', "a=b", "", "-"]
+    table = Table.of({"id": [str(row) for row in range(10)], "=x": cells}, id="id")
+    table.export(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        read = [row[1] for row in csv.reader(file)]
+    assert read == ["'=x", "'=1+1", "+8613800000000", "-5", "'-cmd|x", "'@sum", "'\tx", 'a,"b', "a=b", "", "'-"]
+
+
+def test_an_exported_parquet_file_holds_the_same_values(tmp_path: Path) -> None:
+    TABLE.take(np.array([2, 3])).export(tmp_path / "out.parquet")
+    again = Table.open(tmp_path / "out.parquet", TABLE.schema)
+    assert again.ids().to_strings() == ["", "汉字"]
+    assert again.numbers(["x", "y"]).tolist() == [[3.0, -0.0], [1.0, 0.0]]
+    with pytest.raises(ValueError, match="exported as"):
+        TABLE.export(tmp_path / "out.xlsx")
 
 
 def test_a_table_without_rows_is_saved_and_opened(tmp_path: Path) -> None:
