@@ -5,28 +5,24 @@
 
 use rayon::prelude::*;
 use subtle::{Choice, ConditionallySelectable};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::field25519::{Element, invert_all};
-use crate::prg::{Seed, derive};
+
+mod scalar;
+mod uniform;
+
+pub use scalar::{Scalar, secret};
+pub use uniform::{
+    GENERATOR, add_field, encode_uniform, map_representatives, reduce_field, subtract_field,
+};
 
 /// Bytes of a point: u, little-endian, canonical.
 pub const POINT_SIZE: usize = 32;
 
-/// A factor of points: 256 bits, little-endian, constant length.
-pub type Scalar = [u8; 32];
-
 /// (A − 2)/4 of the curve v² = u³ + 486662·u² + u.
 const A24: u32 = 121_665;
 const A: Element = Element::from_small(486_662);
-
-/// ℓ, the prime order of the subgroup, least significant word first.
-const ORDER: [u64; 4] = [
-    0x5812_631a_5cf5_d3ed,
-    0x14de_f9de_a2f7_9cd6,
-    0,
-    0x1000_0000_0000_0000,
-];
 
 /// Points that share one inversion; small enough to stay in the nearest cache.
 const BATCH: usize = 128;
@@ -47,68 +43,6 @@ pub struct InvalidPoint {
     pub fault: Fault,
 }
 
-/// A blinding factor: uniform non-zero modulo ℓ, and the representative in [0, 8ℓ) that is divisible by 8.
-///
-/// Such a factor sends every small-order component to the identity, and factors commute exactly.
-pub fn secret(seed: &Seed) -> Scalar {
-    let mut attempt = 0u64;
-    loop {
-        let parts: [&[u8]; 2] = [&attempt.to_le_bytes(), b"low"];
-        let low = Zeroizing::new(derive(seed, "hanse curve secret", &parts));
-        let parts: [&[u8]; 2] = [&attempt.to_le_bytes(), b"high"];
-        let high = Zeroizing::new(derive(seed, "hanse curve secret", &parts));
-        let residue = Zeroizing::new(reduce_modulo_order(&low, &high));
-        if *residue != [0; 4] {
-            return divisible_by_eight(&residue);
-        }
-        attempt += 1;
-    }
-}
-
-/// low + 2^256·high modulo ℓ, bit by bit and in constant time.
-fn reduce_modulo_order(low: &[u8; 32], high: &[u8; 32]) -> [u64; 4] {
-    let mut rest = [0u64; 4];
-    for byte in low.iter().chain(high).rev() {
-        for bit in (0..8).rev() {
-            let mut carry = u64::from(byte >> bit & 1);
-            for word in &mut rest {
-                (*word, carry) = (*word << 1 | carry, *word >> 63);
-            }
-            let mut reduced = [0u64; 4];
-            let mut borrow = false;
-            for index in 0..4 {
-                let (partial, first) = rest[index].overflowing_sub(ORDER[index]);
-                let (word, second) = partial.overflowing_sub(u64::from(borrow));
-                reduced[index] = word;
-                borrow = first | second;
-            }
-            let keep = Choice::from(u8::from(borrow));
-            for (word, reduced) in rest.iter_mut().zip(&reduced) {
-                *word = u64::conditional_select(reduced, word, keep);
-            }
-        }
-    }
-    rest
-}
-
-/// k + ℓ·t with t = 3k mod 8: since ℓ ≡ 5 and 5·3 ≡ −1 modulo 8, the sum is divisible by 8.
-fn divisible_by_eight(residue: &[u64; 4]) -> Scalar {
-    let times = u128::from(residue[0].wrapping_mul(3) & 7);
-    let mut carry = 0u128;
-    let mut scalar = [0; 32];
-    for (octets, (word, order)) in scalar
-        .as_chunks_mut::<8>()
-        .0
-        .iter_mut()
-        .zip(residue.iter().zip(ORDER))
-    {
-        let sum = u128::from(*word) + times * u128::from(order) + carry;
-        *octets = (sum as u64).to_le_bytes();
-        carry = sum >> 64;
-    }
-    scalar
-}
-
 /// Hashes ids to the curve: BLAKE3-XOF keyed by the domain, 64 bytes modulo p, Elligator 2.
 ///
 /// `offsets` has one entry more than there are ids; id i is `data[offsets[i]..offsets[i + 1]]`. `out` holds 32 bytes an id.
@@ -127,21 +61,66 @@ pub fn hash_to_points(data: &[u8], offsets: &[i64], domain: &[u8], out: &mut [u8
 /// # Errors
 /// The first bad row. `out` is then to be thrown away.
 pub fn multiply(points: &[u8], scalar: &Scalar, out: &mut [u8]) -> Result<(), InvalidPoint> {
+    multiply_by(points, |_| scalar, out)
+}
+
+/// Multiplies each point by its own scalar, a row of 32 bytes each; refuses what [`multiply`] refuses.
+///
+/// # Errors
+/// The first bad row. `out` is then to be thrown away.
+pub fn multiply_each(points: &[u8], scalars: &[u8], out: &mut [u8]) -> Result<(), InvalidPoint> {
+    assert_eq!(points.len(), scalars.len(), "one scalar a point");
+    let scalars = scalars.as_chunks::<32>().0;
+    multiply_by(points, |row| &scalars[row], out)
+}
+
+fn multiply_by<'a>(
+    points: &[u8],
+    scalar: impl Fn(usize) -> &'a Scalar + Sync,
+    out: &mut [u8],
+) -> Result<(), InvalidPoint> {
     assert_eq!(points.len(), out.len(), "one result a point");
     let points = points.as_chunks::<POINT_SIZE>().0;
     first_fault(out, |start, batch| {
         let mut coordinates = [Element::ONE; BATCH];
-        for (index, bytes) in points[start..start + batch.len()].iter().enumerate() {
-            coordinates[index] = Element::from_bytes(bytes);
-            if coordinates[index].to_bytes() != *bytes {
-                return Some(InvalidPoint {
-                    row: start + index,
-                    fault: Fault::NonCanonical,
-                });
+        for index in 0..batch.len() {
+            match read_point(&points[start + index]) {
+                Some(point) => coordinates[index] = point,
+                None => {
+                    return Some(InvalidPoint {
+                        row: start + index,
+                        fault: Fault::NonCanonical,
+                    });
+                }
             }
         }
-        multiply_batch(&coordinates, scalar, start, batch)
+        multiply_batch(&coordinates, &scalar, start, batch)
     })
+}
+
+/// The first row that is not a canonical u of the curve itself: one beyond p, or on the twist.
+pub fn find_off_curve(points: &[u8]) -> Option<usize> {
+    let rows = points.as_chunks::<POINT_SIZE>().0;
+    rows.par_chunks(BATCH)
+        .enumerate()
+        .find_map_first(|(index, batch)| {
+            let off = batch.iter().position(|bytes| !is_on_curve(bytes))?;
+            Some(index * BATCH + off)
+        })
+}
+
+/// Whether u is canonical and u³ + A·u² + u is a square.
+fn is_on_curve(bytes: &[u8; POINT_SIZE]) -> bool {
+    read_point(bytes).is_some_and(|u| {
+        let inner = (u + A).carried() * u + Element::ONE;
+        (inner * u).is_square().into()
+    })
+}
+
+/// The element that canonical bytes hold.
+fn read_point(bytes: &[u8; POINT_SIZE]) -> Option<Element> {
+    let element = Element::from_bytes(bytes);
+    (element.to_bytes() == *bytes).then_some(element)
 }
 
 /// [`hash_to_points`], then [`multiply`], in one pass.
@@ -157,7 +136,7 @@ pub fn blind(
 ) -> Result<(), InvalidPoint> {
     first_fault(out, |start, batch| {
         let points = hash_batch(data, &offsets[start..], domain_key(domain), batch.len());
-        multiply_batch(&points, scalar, start, batch)
+        multiply_batch(&points, &|_| scalar, start, batch)
     })
 }
 
@@ -218,16 +197,16 @@ pub fn map_batch(fields: &[Element; BATCH]) -> [Element; BATCH] {
 }
 
 /// Batches are always full inside: places past the end of the column hold 1, whose results are dropped.
-fn multiply_batch(
+fn multiply_batch<'a>(
     points: &[Element; BATCH],
-    scalar: &Scalar,
+    scalar: &impl Fn(usize) -> &'a Scalar,
     start: usize,
     out: &mut [[u8; POINT_SIZE]],
 ) -> Option<InvalidPoint> {
     let mut numerators = [Element::ONE; BATCH];
     let mut denominators = [Element::ONE; BATCH];
     for index in 0..out.len() {
-        (numerators[index], denominators[index]) = ladder(points[index], scalar);
+        (numerators[index], denominators[index]) = ladder(points[index], scalar(start + index));
     }
     invert_all(&mut denominators);
     for index in 0..out.len() {

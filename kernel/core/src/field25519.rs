@@ -18,6 +18,15 @@ impl Element {
     pub const ZERO: Self = Self([0; 5]);
     pub const ONE: Self = Self([1, 0, 0, 0, 0]);
 
+    /// 2^((p−1)/4), whose square is −1.
+    const SQUARE_ROOT_OF_MINUS_ONE: Self = Self([
+        0x0006_1b27_4a0e_a0b0,
+        0x0000_d5a5_fc8f_189d,
+        0x0007_ef5e_9cbd_0c60,
+        0x0007_8595_a680_4c9e,
+        0x0002_b832_4804_fc1d,
+    ]);
+
     pub const fn from_small(value: u32) -> Self {
         Self([value as u64, 0, 0, 0, 0])
     }
@@ -169,6 +178,22 @@ impl Element {
         let six = self.squared() * self.squared_times(2);
         let symbol = power.squared_times(4) * six;
         !(symbol + Self::ONE).is_zero()
+    }
+
+    /// Whether n/d is a square, and a root of it if so; false when d is 0.
+    ///
+    /// p ≡ 5 modulo 8: n·d³·(n·d⁷)^((p−5)/8) squares to n/d up to a fourth root of unity.
+    pub fn square_root_of_ratio(numerator: Self, denominator: Self) -> (Choice, Self) {
+        let cubed = denominator.squared() * denominator;
+        let seventh = cubed.squared() * denominator;
+        let base = numerator * seventh;
+        let (power, _) = base.power_ladder();
+        let root = numerator * cubed * (power.squared_times(2) * base);
+        let other = root * Self::SQUARE_ROOT_OF_MINUS_ONE;
+        let fits = |root: Self| (root.squared() * denominator - numerator).is_zero();
+        let (first, second) = (fits(root), fits(other));
+        let root = Self::conditional_select(&other, &root, first);
+        ((first | second) & !denominator.is_zero(), root)
     }
 
     pub fn is_zero(self) -> Choice {

@@ -13,6 +13,13 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(curve_secret, module)?)?;
     module.add_function(wrap_pyfunction!(curve_hash_to_points, module)?)?;
     module.add_function(wrap_pyfunction!(curve_multiply, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_multiply_each, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_find_off_curve, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_encode_uniform, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_map_representatives, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_add_field, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_subtract_field, module)?)?;
+    module.add_function(wrap_pyfunction!(curve_reduce_field, module)?)?;
     module.add_function(wrap_pyfunction!(curve_blind, module)?)
 }
 
@@ -33,6 +40,28 @@ fn check_cofactor(scalar: &[u8; 32]) -> PyResult<()> {
         ));
     }
     Ok(())
+}
+
+/// A column of rows of 32 bytes.
+fn read_rows<'a>(buffer: &'a PyBuffer<u8>, name: &str) -> PyResult<&'a [u8]> {
+    let rows = columns::read(buffer, name)?;
+    if !rows.len().is_multiple_of(POINT_SIZE) {
+        return Err(PyValueError::new_err(format!(
+            "{name} must be rows of 32 bytes"
+        )));
+    }
+    Ok(rows)
+}
+
+/// As many rows as `rows` has, of the same width.
+fn read_beside<'a>(buffer: &'a PyBuffer<u8>, rows: &[u8], name: &str) -> PyResult<&'a [u8]> {
+    let others = columns::read(buffer, name)?;
+    if others.len() != rows.len() {
+        return Err(PyValueError::new_err(format!(
+            "{name} must have a row of 32 bytes for every row"
+        )));
+    }
+    Ok(others)
 }
 
 #[pyfunction]
@@ -66,10 +95,7 @@ fn curve_multiply(
     scalar: &[u8],
     mut out: PyBuffer<u8>,
 ) -> PyResult<Outcome> {
-    let points = columns::read(&points, "points")?;
-    if !points.len().is_multiple_of(POINT_SIZE) {
-        return Err(PyValueError::new_err("points must be rows of 32 bytes"));
-    }
+    let points = read_rows(&points, "points")?;
     let scalar = columns::seed(scalar, "scalar")?;
     check_cofactor(&scalar)?;
     let out = columns::write(&mut out, points.len(), "out")?;
@@ -98,4 +124,94 @@ fn curve_blind(
     Ok(outcome(py.detach(|| {
         threads::run(|| curve::blind(data, offsets, domain, &scalar, out))
     })))
+}
+
+#[pyfunction]
+fn curve_multiply_each(
+    py: Python<'_>,
+    points: PyBuffer<u8>,
+    scalars: PyBuffer<u8>,
+    mut out: PyBuffer<u8>,
+) -> PyResult<Outcome> {
+    let points = read_rows(&points, "points")?;
+    let scalars = read_beside(&scalars, points, "scalars")?;
+    for scalar in scalars.as_chunks::<POINT_SIZE>().0 {
+        check_cofactor(scalar)?;
+    }
+    let out = columns::write(&mut out, points.len(), "out")?;
+    Ok(outcome(py.detach(|| {
+        threads::run(|| curve::multiply_each(points, scalars, out))
+    })))
+}
+
+#[pyfunction]
+fn curve_find_off_curve(py: Python<'_>, points: PyBuffer<u8>) -> PyResult<Option<usize>> {
+    let points = read_rows(&points, "points")?;
+    Ok(py.detach(|| threads::run(|| curve::find_off_curve(points))))
+}
+
+#[pyfunction]
+fn curve_encode_uniform(
+    py: Python<'_>,
+    seed: &[u8],
+    mut factors: PyBuffer<u8>,
+    mut representatives: PyBuffer<u8>,
+) -> PyResult<()> {
+    let seed = columns::seed(seed, "seed")?;
+    let size = factors.item_count();
+    if !size.is_multiple_of(POINT_SIZE) {
+        return Err(PyValueError::new_err("factors must be rows of 32 bytes"));
+    }
+    let factors = columns::write(&mut factors, size, "factors")?;
+    let representatives = columns::write(&mut representatives, size, "representatives")?;
+    py.detach(|| threads::run(|| curve::encode_uniform(&seed, factors, representatives)));
+    Ok(())
+}
+
+#[pyfunction]
+fn curve_map_representatives(
+    py: Python<'_>,
+    representatives: PyBuffer<u8>,
+    mut out: PyBuffer<u8>,
+) -> PyResult<Outcome> {
+    let representatives = read_rows(&representatives, "representatives")?;
+    let out = columns::write(&mut out, representatives.len(), "out")?;
+    Ok(outcome(py.detach(|| {
+        threads::run(|| curve::map_representatives(representatives, out))
+    })))
+}
+
+#[pyfunction]
+fn curve_add_field(
+    left: PyBuffer<u8>,
+    right: PyBuffer<u8>,
+    mut out: PyBuffer<u8>,
+) -> PyResult<Outcome> {
+    let left = read_rows(&left, "left")?;
+    let right = read_beside(&right, left, "right")?;
+    let out = columns::write(&mut out, left.len(), "out")?;
+    Ok(outcome(curve::add_field(left, right, out)))
+}
+
+#[pyfunction]
+fn curve_subtract_field(
+    left: PyBuffer<u8>,
+    right: PyBuffer<u8>,
+    mut out: PyBuffer<u8>,
+) -> PyResult<Outcome> {
+    let left = read_rows(&left, "left")?;
+    let right = read_beside(&right, left, "right")?;
+    let out = columns::write(&mut out, left.len(), "out")?;
+    Ok(outcome(curve::subtract_field(left, right, out)))
+}
+
+#[pyfunction]
+fn curve_reduce_field(wide: PyBuffer<u8>, mut out: PyBuffer<u8>) -> PyResult<()> {
+    let wide = columns::read(&wide, "wide")?;
+    if !wide.len().is_multiple_of(64) {
+        return Err(PyValueError::new_err("wide must be rows of 64 bytes"));
+    }
+    let out = columns::write(&mut out, wide.len() / 2, "out")?;
+    curve::reduce_field(wide, out);
+    Ok(())
 }
