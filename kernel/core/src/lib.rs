@@ -2,8 +2,10 @@
 
 pub mod aes;
 pub mod binning;
+pub mod blinding;
 pub mod curve;
 pub mod field25519;
+pub mod filters;
 pub mod gf128;
 pub mod gradients;
 pub mod hashing;
