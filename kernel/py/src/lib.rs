@@ -1,8 +1,10 @@
 //! The Python face of the kernel: buffers in, buffers out, the GIL released while a kernel runs.
 
 mod binning;
+mod blinding;
 mod columns;
 mod curve;
+mod filters;
 mod gradients;
 mod hashing;
 mod histogram;
@@ -32,6 +34,8 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_threads, module)?)?;
     module.add_function(wrap_pyfunction!(simd_path, module)?)?;
     curve::register(module)?;
+    blinding::register(module)?;
+    filters::register(module)?;
     hashing::register(module)?;
     matching::register(module)?;
     histogram::register(module)?;
