@@ -51,7 +51,8 @@ class PipelineSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 class Artefact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One party's part of an input or output: a file or folder on this party's own disk.
 
-    `sha256` is over the content (a table's Parquet file; a model's or report's files in name order).
+    `sha256` is over the content (a table's Parquet file; a model's or report's files in name order, of a model's large
+    files the digests of their blocks).
     `columns` limits what may be read of a table; None means all of its schema.
     """
 

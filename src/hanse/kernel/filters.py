@@ -1,8 +1,9 @@
 """Compressed sets of uniform tags: is this tag among them, and at which rank?
 
-A filter is *pages* of about `PAGE_TAGS` tags, by the leading bits of the tag; a page is read and searched alone, however
-large the whole. Each tag takes ``low_bits`` + 2 bits (Elias 1974, Fano 1971), and a tag that is not in the set is found
-with probability 2^-low_bits. Tags are rows of 16 bytes, uniform; the *rank* of a tag is its place in the sorted set.
+A filter is *pages* of about `PAGE_TAGS` tags, by the leading bits of the tag. A page is read and searched alone,
+however large the whole is. Each tag takes ``low_bits`` + 2 bits (Elias 1974, Fano 1971), and a tag that is not in the
+set is found with probability 2^-low_bits. Tags are rows of 16 bytes, uniform; the *rank* of a tag is its place in the
+sorted set.
 """
 
 from __future__ import annotations

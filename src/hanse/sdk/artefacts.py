@@ -7,7 +7,7 @@ from hanse.core.specs import Artefact, ModelManifest
 from hanse.sdk.component import Value
 from hanse.sdk.engine import BOUNDS, Bounds
 from hanse.sdk.files import digest
-from hanse.sdk.model import Model, Report, Rule
+from hanse.sdk.model import FILES, Model, Report, Rule
 from hanse.sdk.table import Table
 
 
@@ -23,7 +23,8 @@ def save(value: Value, directory: Path, manifest: ModelManifest) -> Artefact:
 def load(artefact: Artefact, bounds: Bounds = BOUNDS) -> Value:
     """Open one input after its digest was found right. Raises HanseError("artefact.damaged")."""
     path = Path(artefact.path)
-    if not path.exists() or digest(path) != artefact.sha256:
+    beside = FILES if artefact.kind == "model" else None
+    if not path.exists() or digest(path, beside=beside) != artefact.sha256:
         raise fault("artefact.damaged", f"{path.name} is not what was written", "run the task that made it again")
     match artefact.kind:
         case "table":

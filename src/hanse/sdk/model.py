@@ -1,10 +1,11 @@
 """What a component leaves behind beside tables: models, rules and reports. Files without code.
 
-A model is `arrays.safetensors` and `manifest.json`, a rule `manifest.json` alone, a report `report.json`.
+A model is `arrays.safetensors` and `manifest.json`, a rule `manifest.json` alone, a report `report.json`. What is too
+large for memory lies below `files/` of a model, with the digests of its blocks in `blocks.safetensors`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,22 @@ from numpy.typing import NDArray
 
 from hanse.core.faults import fault
 from hanse.core.specs import Artefact, ModelManifest
+from hanse.sdk.blocks import LargeFile
 from hanse.sdk.files import digest, write_file
 
-ARRAYS, MANIFEST, REPORT = "arrays.safetensors", "manifest.json", "report.json"
+ARRAYS, BLOCKS, FILES, MANIFEST, REPORT = (
+    "arrays.safetensors",
+    "blocks.safetensors",
+    "files",
+    "manifest.json",
+    "report.json",
+)
 DAMAGED = "the files were changed or cut short; take them from the job that made them"
 
 
 @dataclass(frozen=True)
 class Model:
-    """One party's part of what was fitted: numpy arrays by name, and details that JSON can say.
+    """One party's part of what was fitted: numpy arrays by name, details that JSON can say, and large files by name.
 
     `manifest` says what fitted it; it is None until the model has been saved.
     """
@@ -31,26 +39,34 @@ class Model:
     arrays: Mapping[str, NDArray[Any]]
     details: Mapping[str, Any]
     manifest: ModelManifest | None = None
+    files: Mapping[str, LargeFile] = field(default_factory=dict)
+    _keep: object = None  # files made in a simulation live as long as what made them: a model that reads them holds it
 
     def save(self, directory: Path, manifest: ModelManifest) -> Artefact:
         """Write the model into `directory` (made if absent). Raises TypeError for details that JSON cannot say."""
         directory.mkdir(parents=True, exist_ok=True)
-        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
-        write_file(directory / ARRAYS, safetensors.numpy.save(arrays))
+        _write_arrays(directory / ARRAYS, self.arrays)
+        if self.files:
+            (directory / FILES).mkdir(exist_ok=True)
+            saved = {name: file.save(directory / FILES / name) for name, file in self.files.items()}
+            _write_arrays(directory / BLOCKS, {name: _digests_of(file) for name, file in saved.items()})
         _write_manifest(directory, manifest, self.details)
         return Artefact(
-            "model", str(directory), digest(directory), component=manifest.component, version=manifest.version
+            "model",
+            str(directory),
+            digest(directory, beside=FILES),
+            component=manifest.component,
+            version=manifest.version,
         )
 
     @classmethod
     def open(cls, directory: Path) -> "Model":
         """Read a saved model. Raises HanseError("artefact.damaged") when it is not one."""
         manifest = _read_manifest(directory)
-        try:
-            arrays = safetensors.numpy.load((directory / ARRAYS).read_bytes())
-        except (safetensors.SafetensorError, OSError) as error:
-            raise fault("artefact.damaged", f"{ARRAYS} cannot be read: {error}", DAMAGED) from error
-        return cls(arrays, manifest.details, manifest)
+        arrays = _read_arrays(directory / ARRAYS)
+        blocks = _read_arrays(directory / BLOCKS) if (directory / BLOCKS).exists() else {}
+        files = {name: LargeFile.open(directory / FILES / name, digests) for name, digests in blocks.items()}
+        return cls(arrays, manifest.details, manifest, files)
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,23 @@ class Report:
             return cls(plain["view"], plain["values"])
         except (msgspec.DecodeError, KeyError, TypeError, OSError) as error:
             raise fault("artefact.damaged", f"{REPORT} cannot be read: {error}", DAMAGED) from error
+
+
+def _digests_of(file: LargeFile) -> NDArray[np.uint8]:
+    if file.digests is None:
+        raise ValueError(f"{file.path.name} was not saved")
+    return file.digests
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    write_file(path, safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return safetensors.numpy.load(path.read_bytes())
+    except (safetensors.SafetensorError, OSError) as error:
+        raise fault("artefact.damaged", f"{path.name} cannot be read: {error}", DAMAGED) from error
 
 
 def _write_manifest(directory: Path, manifest: ModelManifest, details: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as replaced
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from hanse.core.specs import Disclosure
 from hanse.protocols.channel import Party
 from hanse.protocols.simulation import MemoryAttempt, Wrap, simulate
 from hanse.sdk.component import Component, RoleFunction, Value, perform
+from hanse.sdk.model import Model
 from hanse.sdk.params import Params
 
 
@@ -52,13 +54,23 @@ def run(
         )
         for party in parties
     }
-    play = simulate(programs, seed=seed, attempts=attempts, disclosure=disclosure, threads=threads, wrap=wrap)
+    held = attempts or {party: MemoryAttempt() for party in parties}
+    play = simulate(programs, seed=seed, attempts=held, disclosure=disclosure, threads=threads, wrap=wrap)
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return dict(asyncio.run(play).items())
-    with ThreadPoolExecutor(1) as thread:  # a notebook's loop runs already: this one gets a thread of its own
-        return dict(thread.submit(asyncio.run, play).result().items())
+        outputs = asyncio.run(play)
+    else:
+        with ThreadPoolExecutor(1) as thread:  # a notebook's loop runs already: this one gets a thread of its own
+            outputs = thread.submit(asyncio.run, play).result()
+    return {
+        party: {port: _keep(value, held[party]) for port, value in ports.items()} for party, ports in outputs.items()
+    }
+
+
+def _keep(value: Value, attempt: MemoryAttempt) -> Value:
+    """Have a model whose files lie in the attempt's scratch folder hold the attempt, and with it the folder."""
+    return replaced(value, _keep=attempt) if isinstance(value, Model) and value.files else value
 
 
 async def _play(
