@@ -10,6 +10,7 @@ mod hashing;
 mod histogram;
 mod ids;
 mod matching;
+mod ot;
 mod trees;
 
 use pyo3::exceptions::{PyImportError, PyValueError};
@@ -38,6 +39,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     filters::register(module)?;
     hashing::register(module)?;
     matching::register(module)?;
+    ot::register(module)?;
     histogram::register(module)?;
     ids::register(module)?;
     binning::register(module)?;

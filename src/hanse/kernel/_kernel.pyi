@@ -194,3 +194,26 @@ def tree_margins(
     rows: int,
     margins: NDArray[np.float64],
 ) -> None: ...
+
+# --- oblivious transfer -----------------------------------------------------------------------------------------------
+
+def ot_sizes(count: int, checked: bool) -> tuple[int, int, int, int]: ...
+def ot_answer(
+    count: int,
+    checked: bool,
+    session: bytes,
+    seed: bytes,
+    pairs: NDArray[np.uint8],
+    choices: NDArray[np.uint8],
+    reply: list[NDArray[np.uint8]],
+    rows: NDArray[np.uint8],
+) -> None: ...
+def ot_accept(
+    count: int,
+    checked: bool,
+    session: bytes,
+    keys: NDArray[np.uint8],
+    delta: bytes,
+    reply: list[NDArray[np.uint8]],
+    rows: NDArray[np.uint8],
+) -> bool: ...
