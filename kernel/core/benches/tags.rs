@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hanse_kernel::{hashing, simd, threads};
+use hanse_kernel::{hashing, simd, tags, threads};
 
 const ROWS: usize = 1 << 18;
 const TRIES: usize = 15;
@@ -55,7 +55,48 @@ fn hash() {
     }
 }
 
+/// n tags, of 40 + 2·log2 n bits as two sides of that size need them.
+fn code(log_rows: u32) {
+    let rows = 1 << log_rows;
+    let bits = 40 + 2 * log_rows;
+    let mut mine = vec![[0; tags::TAG_SIZE]; rows];
+    mine.as_flattened_mut().copy_from_slice(&bytes(16 * rows));
+    let mut theirs = mine.clone();
+    for tag in &mut theirs[rows / 2..] {
+        tag[0] ^= 1;
+    }
+    let name = |work: &str| format!("{work} 2^{log_rows} tags of {bits} bits");
+    let mut sorted = vec![[0; tags::TAG_SIZE]; rows];
+    let mut order = vec![0; rows];
+    least(&name("sort"), rows, || {
+        tags::sort(&mine, bits, &mut sorted, &mut order).expect("no tag twice");
+    });
+    let mut sorted_theirs = sorted.clone();
+    tags::sort(&theirs, bits, &mut sorted_theirs, &mut vec![0; rows]).expect("no tag twice");
+    let mut code = vec![0; tags::room(rows, bits)];
+    let mut size = 0;
+    least(&name("encode"), rows, || {
+        size = tags::encode(&sorted_theirs, bits, &mut code).expect("sorted")
+    });
+    println!(
+        "{:<44} {:7.3} bytes a row",
+        "code",
+        size as f64 / rows as f64
+    );
+    let mut decoded = sorted.clone();
+    least(&name("decode"), rows, || {
+        tags::decode(&code[..size], bits, &mut decoded).expect("a code")
+    });
+    assert!(decoded == sorted_theirs);
+    let mut found = 0;
+    least(&name("match"), rows, || {
+        found = tags::matches(&sorted, &order, &decoded).0.len()
+    });
+    assert_eq!(found, rows / 2);
+}
+
 fn main() {
     threads::set(1).expect("a pool of one thread");
     threads::run(hash);
+    threads::run(|| [16, 20, 22].map(code));
 }

@@ -11,6 +11,7 @@ mod histogram;
 mod ids;
 mod matching;
 mod ot;
+mod tags;
 mod trees;
 
 use pyo3::exceptions::{PyImportError, PyValueError};
@@ -40,6 +41,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     hashing::register(module)?;
     matching::register(module)?;
     ot::register(module)?;
+    tags::register(module)?;
     histogram::register(module)?;
     ids::register(module)?;
     binning::register(module)?;
