@@ -13,6 +13,7 @@ pub mod histogram;
 pub mod ids;
 pub mod matching;
 pub mod ntt;
+pub mod okvs;
 pub mod ot;
 pub mod packing;
 pub mod parameters;

@@ -10,6 +10,7 @@ mod hashing;
 mod histogram;
 mod ids;
 mod matching;
+mod okvs;
 mod ot;
 mod tags;
 mod trees;
@@ -47,6 +48,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     binning::register(module)?;
     gradients::register(module)?;
     trees::register(module)?;
+    okvs::register(module)?;
     // the stub lists the names, and nobody imports * from here
     module.delattr("__all__")
 }

@@ -230,3 +230,46 @@ def ot_accept(
     reply: list[NDArray[np.uint8]],
     rows: NDArray[np.uint8],
 ) -> bool: ...
+
+# --- okvs -------------------------------------------------------------------------------------------------------------
+
+class EncodingFailed(Exception): ...
+
+def okvs_layout(items: int, width: int) -> tuple[int, int, int]: ...
+def okvs_encode(
+    digests: NDArray[np.uint8],
+    values: NDArray[np.uint8] | None,
+    key: bytes,
+    items: int,
+    width: int,
+    seed: bytes,
+    out: NDArray[np.uint8],
+) -> None: ...
+def okvs_decode(
+    elements: NDArray[np.uint8],
+    digests: NDArray[np.uint8],
+    key: bytes,
+    items: int,
+    width: int,
+    out: NDArray[np.uint8],
+) -> None: ...
+def okvs_receiver_tags(
+    c: NDArray[np.uint8],
+    digests: NDArray[np.uint8],
+    key: bytes,
+    items: int,
+    width: int,
+    tag_key: bytes,
+    out: NDArray[np.uint8],
+) -> None: ...
+def okvs_sender_tags(
+    b: NDArray[np.uint8],
+    delta: bytes,
+    a: NDArray[np.uint8] | None,
+    digests: NDArray[np.uint8],
+    key: bytes,
+    items: int,
+    width: int,
+    tag_key: bytes,
+    out: NDArray[np.uint8],
+) -> None: ...
