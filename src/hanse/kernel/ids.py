@@ -58,6 +58,30 @@ class Ids:
         _kernel.ids_take(self.data, self.offsets, places, offsets, data)
         return Ids(data, offsets)
 
+    def normalised(self) -> tuple[Ids, NDArray[np.int64]]:
+        """The ids in lower case, without spaces at the ends, as far as they are ASCII; and the rows that are not.
+
+        A row that holds a byte beyond ASCII, or one of the separators 0x1c to 0x1f, is left as it is.
+        Ids that all have this form already are returned themselves.
+        """
+        if _kernel.ids_are_plain(self.data, self.offsets):
+            return self, np.empty(0, dtype=np.int64)
+        data, offsets = np.empty_like(self.data), np.empty_like(self.offsets)
+        size, foreign = _kernel.ids_normalise(self.data, self.offsets, data, offsets)
+        return Ids(data[:size], offsets), np.array(foreign, dtype=np.int64)
+
+    def replaced(self, rows: NDArray[np.int64], by: Ids) -> Ids:
+        """The ids with those at ``rows`` replaced by the ids ``by``, one for each row."""
+        places = np.arange(len(self))
+        places[rows] = len(self) + np.arange(len(by))
+        return Ids.joined([self, by]).take(places)
+
+    def hashes(self) -> NDArray[np.uint64]:
+        """A number for each id, uint64[n]: equal ids have equal numbers, others hardly ever. It keeps no secret."""
+        out = np.empty(len(self), dtype=np.uint64)
+        _kernel.ids_hash(self.data, self.offsets, out)
+        return out
+
     def part(self, start: int, stop: int) -> Ids:
         """The ids from row ``start`` to before row ``stop``; the data are not copied."""
         offsets = self.offsets[start : stop + 1]
@@ -93,3 +117,8 @@ def regrouped(pieces: Iterable[Ids], rows: int) -> Iterator[Ids]:
         held, count = [whole.part(start, count)], count - start
     if count:
         yield Ids.joined(held)
+
+
+def repeats(numbers: NDArray[np.uint64]) -> bool:
+    """Whether a number occurs twice. Sorts ``numbers`` in place."""
+    return _kernel.ids_repeat(numbers)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hanse.kernel.ids import Ids, regrouped
+from hanse.kernel.ids import Ids, regrouped, repeats
 
 TEXTS = ["", "a", "身份证", "", "x" * 300, "🜚"]
 
@@ -63,3 +63,21 @@ def test_columns_of_another_type_are_refused() -> None:
         Ids(np.zeros(3, np.uint8), np.array([0, 3], np.int32))
     with pytest.raises(ValueError, match="data must be"):
         Ids(np.zeros(6, np.uint8)[::2], np.array([0, 3], np.int64))
+
+
+def test_ascii_ids_get_their_form_and_others_are_named() -> None:
+    plain = Ids.from_strings(["a b", "", "7"])
+    assert plain.normalised()[0] is plain
+    forms, foreign = Ids.from_strings([" A\t", "É ", "b\x1f", "~"]).normalised()
+    assert forms.to_strings() == ["a", "É ", "b\x1f", "~"]
+    assert foreign.tolist() == [1, 2]
+    assert forms.replaced(foreign, Ids.from_strings(["é", "b"])).to_strings() == ["a", "é", "b", "~"]
+
+
+def test_equal_ids_have_equal_hashes() -> None:
+    hashes = Ids.from_strings([*TEXTS, "a"]).hashes()
+    assert hashes[1] == hashes[6]
+    assert len(set(hashes.tolist())) == len(set(TEXTS))
+    assert repeats(hashes)
+    assert not repeats(np.array([3, 1, 2], np.uint64))
+    assert not repeats(np.empty(0, np.uint64))

@@ -102,7 +102,12 @@ def read_reals(connection: duckdb.DuckDBPyConnection, query: str, columns: int, 
 def texts(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Ids]:
     """Run `query` and yield its one VARCHAR column (without NULL), piece by piece."""
     for (column,) in batches(connection, query):
-        yield Ids(*_text_buffers(column))
+        yield packed(column)
+
+
+def packed(column: Array) -> Ids:
+    """Copy an Arrow string column; a NULL is an empty text."""
+    return Ids(*_text_buffers(column))
 
 
 class _ArrowArray(ctypes.Structure):

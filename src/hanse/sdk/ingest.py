@@ -10,99 +10,51 @@ Rules, the same at every organisation:
 * the label is a number and never missing.
 * a CSV file is UTF-8 (a byte order mark is fine), separated by comma, semicolon, tab or `|`, quoted as in RFC 4180.
 
-The file is read once into a private copy, so that what is checked is what is kept; memory and threads are bounded; the
-snapshot appears whole or not at all. Faults name rows (counted from 1, after the header), never values.
+The file is copied once, and all that follows reads the copy, so that what is checked is what is kept; memory and
+threads are bounded; the snapshot appears whole or not at all. Faults name rows (counted from 1, after the header),
+never values.
+
+Passes: the copy (encoding, lines); one over the columns (form and hashes of the ids, kinds of cells), in the kernel;
+one that writes the snapshot. What is rare takes longer: a file of wide rows, ids beyond ASCII and cells that may or may
+not be numbers are staged as Parquet with numbered rows first; ids whose hashes repeat are grouped for the fault.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import os
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-from arro3.core import Array, DataType
-from arro3.core import Table as ArrowTable
 
-from hanse.core.faults import HanseError, fault
+from hanse.core.faults import fault
 from hanse.core.schema import Column, ColumnType, Schema
 from hanse.core.specs import Artefact, IngestSpec
-from hanse.sdk.engine import Bounds, batches, connect, named, parquet, quote
+from hanse.kernel import cells
+from hanse.sdk.engine import Bounds, connect, named, parquet, quote
 from hanse.sdk.files import digest, write_whole
-from hanse.sdk.table import FILE, SQL_TYPES
+from hanse.sdk.sources import LINE_BYTES, NAME_THE_COLUMNS, Source, is_parquet, look, read_csv, read_parquet
+from hanse.sdk.survey import IdColumn, Profile, Survey, ascii_form, cell, normalise_id, profiles, survey
+from hanse.sdk.table import COMPRESSION, FILE, SQL_TYPES
+
+__all__ = ["ID_BYTES", "ingest", "normalise_id"]
 
 ID_BYTES = 4096
 NAME_BYTES = 256
-LINE_BYTES = 4 << 20
-HEADER_BYTES = 4 << 20
-DELIMITERS = ",;\t|"
 RESERVED = "file_row_number"
-PROFILED_AT_ONCE = 32
+COLUMNS_AT_ONCE = 64
+BYTES_AT_ONCE = 512  # of a row, when the engine hands over 131,072 of them
 
-# Soft hyphen, joiners, zero-width spaces, direction marks, word joiners, byte order mark: invisible, and pasted along.
-INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
-_ascii_spaces = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 _line = re.compile(r"CSV Error on Line: (\d+)")
 _widths = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 
-BYTE_ORDER_MARKS = {  # the longer first: a UTF-32 mark begins like a UTF-16 one
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
-OTHER_FORMATS = {b"PK\x03\x04": "an Excel or zip file", b"\x1f\x8b": "a gzip file", b"%PDF": "a PDF file"}
-
-SQL_KINDS: dict[ColumnType, frozenset[str]] = {
-    "integer": frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER BOOLEAN".split()),
-    "real": frozenset("UBIGINT HUGEINT UHUGEINT FLOAT DOUBLE DECIMAL".split()),
-    "text": frozenset("VARCHAR DATE TIME TIMESTAMP TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS UUID ENUM".split()),
-}
-
 if TYPE_CHECKING:  # DuckDB complains on stderr of types that a name or an annotation still holds at exit
     Engine = duckdb.DuckDBPyConnection
-
-
-@dataclass(frozen=True)
-class Source:
-    """How to read a file: a query that gives its columns as c0, c1, …; their names; their types (None: look)."""
-
-    query: str
-    names: tuple[str, ...]
-    types: tuple[ColumnType | None, ...]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What one column holds: how many cells are filled, numbers, whole numbers; the first rows that are not."""
-
-    filled: int
-    numeric: int
-    whole: int
-    not_finite: int
-    first_not_finite: int | None
-    first_text: int | None
-
-    @property
-    def type(self) -> ColumnType:
-        if self.filled > self.numeric:
-            return "text"
-        return "integer" if 0 < self.filled == self.whole else "real"
-
-
-def normalise_id(text: str) -> str:
-    """Return the one form of an id in which organisations compare it (the rule of this module)."""
-    visible = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return unicodedata.normalize("NFKC", visible.strip().lower())
 
 
 def ingest(spec: IngestSpec) -> Artefact:
@@ -111,143 +63,67 @@ def ingest(spec: IngestSpec) -> Artefact:
     Raises HanseError with a code of `dataset.*` that says what is wrong, in which row and column, and what to do.
     """
     source, directory = Path(spec.source), Path(spec.directory)
-    _look(source)
+    look(source)
     directory.mkdir(parents=True, exist_ok=True)
     bounds = Bounds(spec.limits.threads, spec.limits.memory_bytes // 4 * 3)
-    stage = directory / f".stage.{os.getpid()}.parquet"
+    copy, stage = (directory / f".stage.{os.getpid()}.{suffix}" for suffix in ("copy", "parquet"))
     try:
-        with connect([source], directory, bounds) as engine, _said_plainly(source):
-            found = _read_parquet(engine, source, spec) if _is_parquet(source) else _read_csv(source)
+        with connect([], directory, bounds) as engine, _said_plainly(source):
+            found = read_parquet(engine, source, copy, spec.id_column) if is_parquet(source) else read_csv(source, copy)
             _check_names(found.names, spec)
-            _write(engine, found.query, stage, len(found.names))
-            schema, rows = _check(engine, stage, found, spec)
+            if not found.numbered and _at_once(found) < len(found.names):
+                found = _staged(engine, found, stage)
+            schema, rows, query = _checked(engine, found, stage, spec)
             path = directory / FILE
-            write_whole(path, lambda beside: _write(engine, _final(found, schema), beside, len(found.names)))
+            write_whole(path, lambda beside: _write(engine, query, beside, len(found.names)))
     finally:
+        copy.unlink(missing_ok=True)
         stage.unlink(missing_ok=True)
     return Artefact("table", str(path), digest(path), rows=rows, schema=schema)
 
 
-# ------------------------------------------------------------------------------------------- the file, before DuckDB
+def _at_once(found: Source) -> int:
+    """Return how many columns of text one pass reads, so that a batch of them fits into memory."""
+    share = len(found.names) * BYTES_AT_ONCE // max(found.row_bytes, 1)
+    return max(1, min(COLUMNS_AT_ONCE, share))
 
 
-def _look(source: Path) -> None:
-    if not source.is_file():
-        raise fault("dataset.absent", f"there is no file {source.name}", "check the path")
-    if source.stat().st_size == 0:
-        raise fault("dataset.empty", f"{source.name} is empty (0 bytes)", "export the data again")
-    with source.open("rb") as file:
-        head = file.read(8)
-    for magic, what in OTHER_FORMATS.items():
-        if head.startswith(magic):
-            raise fault("dataset.format", f"{source.name} is {what}", "save it as CSV (UTF-8) or Parquet")
+def _staged(engine: Engine, found: Source, stage: Path) -> Source:
+    """Return the same rows with numbers: read from a Parquet file beside, unless they have them already."""
+    if found.numbered:
+        return found
+    _write(engine, f"SELECT {found.columns} FROM {found.rows}", stage, len(found.names))
+    numbered = f"(SELECT file_row_number AS place, {found.columns} FROM {parquet(stage, numbered=True)})"
+    return replace(found, rows=parquet(stage), numbered=numbered)
 
 
-def _is_parquet(source: Path) -> bool:
-    with source.open("rb") as file:
-        return file.read(4) == b"PAR1" or source.suffix.lower() == ".parquet"
-
-
-def _check_encoding(source: Path) -> None:
-    """Read the file once, piece by piece. Raises HanseError("dataset.encoding") that says where, and what it may be."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    lines = 0
-    with source.open("rb") as file:
-        piece = file.read(1 << 20)
-        for mark, name in BYTE_ORDER_MARKS.items():
-            if piece.startswith(mark):
-                raise _encoding(source, f"is {name}")
-        while True:
-            if b"\0" in piece:
-                line = lines + piece[: piece.index(b"\0")].count(b"\n") + 1
-                raise _encoding(source, f"has a NUL byte in line {line}: it is UTF-16 without a mark, or no text")
-            try:
-                decoder.decode(piece, final=not piece)
-            except UnicodeDecodeError as error:
-                # `error.object` is what was left of the piece before, and this piece
-                line = lines + error.object[: error.start].count(b"\n") + 1
-                raise _encoding(source, f"is not UTF-8: line {line} {_guess(error.object, error.start)}") from None
-            if not piece:
-                return
-            lines += piece.count(b"\n")
-            piece = file.read(1 << 20)
-
-
-def _guess(raw: bytes, start: int) -> str:
-    """Say what text that is not UTF-8 may be, from the line around byte `start`."""
-    begin = raw.rfind(b"\n", 0, start) + 1
-    end = raw.find(b"\n", start)
-    line = raw[begin : end if end >= 0 else len(raw)]
-    try:
-        decoded = line.decode("gb18030")
-    except UnicodeDecodeError:
-        return "is in another encoding"
-    has_han = any("\u4e00" <= character <= "\u9fff" for character in decoded)
-    return "looks like GBK (GB18030)" if has_han else "is in another encoding"
-
-
-def _encoding(source: Path, what: str) -> HanseError:
-    return fault("dataset.encoding", f"{source.name} {what}", "save it as UTF-8")
-
-
-def _read_csv(source: Path) -> Source:
-    _check_encoding(source)
-    with source.open("rb") as file:
-        raw = file.read(HEADER_BYTES)
-    text = codecs.getincrementaldecoder("utf-8-sig")().decode(raw)
-    first = text.splitlines()[0] if text.strip() else ""
-    delimiter = max(DELIMITERS, key=first.count)
-    try:
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
-    except csv.Error as error:
-        raise fault("dataset.header", f"the first line of {source.name} cannot be read: {error}", _HEADER) from error
-    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(names)))
-    options = (
-        f"auto_detect = false, header = true, delim = {quote(delimiter)}, quote = '\"', escape = '\"', "
-        f"max_line_size = {LINE_BYTES}, columns = {{{columns}}}"
-    )
-    query = f"SELECT * FROM read_csv({quote(str(source))}, {options})"
-    return Source(query, tuple(name.strip() for name in names), (None,) * len(names))
-
-
-_HEADER = "give every column a name of its own in the first line"
-
-
-def _read_parquet(engine: Engine, source: Path, spec: IngestSpec) -> Source:
-    file = parquet(source)
-    described = [(row[0], str(row[1])) for row in engine.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()]
-    picks: list[str] = []
-    types: list[ColumnType | None] = []
-    for index, (name, sql_type) in enumerate(described):
-        kind = _type_of(name, sql_type)
-        column = named(name)
-        if name.strip() == spec.id_column:
-            if kind == "real":
-                _check_real_ids(engine, file, name)
-            column, kind = f"{column}::BIGINT" if kind == "real" else column, "text"
-        picks.append(f"({column})::{SQL_TYPES[kind]} AS c{index}")
-        types.append(kind)
-    return Source(f"SELECT {', '.join(picks)} FROM {file}", tuple(name.strip() for name, _ in described), tuple(types))
-
-
-def _type_of(name: str, sql_type: str) -> ColumnType:
-    root = sql_type.partition("(")[0].removesuffix(" WITH TIME ZONE")
-    if not sql_type.endswith("]"):
-        for kind, sql_types in SQL_KINDS.items():
-            if root in sql_types:
-                return kind
-    raise fault(
-        "dataset.column_type", f"column {name!r} holds {sql_type}, not numbers or text", "leave it out of the file"
-    )
-
-
-def _check_real_ids(engine: Engine, file: str, name: str) -> None:
-    column = f"{named(name)}::DOUBLE"
-    broken = f"NOT isfinite({column}) OR {column} <> trunc({column}) OR abs({column}) >= {1 << 53}"
-    (count,) = engine.execute(f"SELECT count(*) FILTER ({broken}) FROM {file}").fetchall()[0]
-    if count:
-        cause = f"the id column {name!r} holds fractions or numbers beyond 2^53 in {count} rows"
-        raise fault("dataset.id_type", cause, "export the ids as text")
+def _checked(engine: Engine, found: Source, stage: Path, spec: IngestSpec) -> tuple[Schema, int, str]:
+    """Check the rows, and return their schema, their number and the query of the snapshot."""
+    id_index = found.names.index(spec.id_column)
+    # a quarter of the memory is left beside the engine's; half of that for the hashes of 8 bytes
+    seen = survey(engine, found, id_index, spec.limits.memory_bytes // 64, _at_once(found))
+    ids = seen.ids
+    if ids.rows == 0:
+        raise fault("dataset.empty", "the file has a header and no rows", "export the data again")
+    if ids.form == "foreign" or ids.repeats.found:
+        found = _staged(engine, found, stage)
+    _check_ids(engine, ids, f"c{id_index}", spec.id_column, found)
+    known, found = _profiles(engine, found, seen, stage, spec)
+    columns, picks = [], []
+    for index, name in enumerate(found.names):
+        if index == id_index:
+            columns.append(Column(name, "text", "id"))
+            picks.append(f"{_id_form(ids, f'c{index}')} AS {named(name)}")
+            continue
+        profile = known.get(index, Profile(0, 0, 0))
+        kind = found.types[index] or profile.type
+        is_label = name == spec.label_column
+        _check_column(name, kind, profile, ids.rows, is_label=is_label)
+        columns.append(Column(name, kind, "label" if is_label else "feature"))
+        value = f"c{index}" if found.types[index] else _value(f"c{index}", kind, profile)
+        picks.append(f"{value} AS {named(name)}")
+    rows = "normalised_rows ORDER BY place" if ids.form == "foreign" else found.rows
+    return Schema(tuple(columns)), ids.rows, f"SELECT {', '.join(picks)} FROM {rows}"
 
 
 # ---------------------------------------------------------------------------------------------- checks, inside DuckDB
@@ -257,11 +133,13 @@ def _check_names(names: tuple[str, ...], spec: IngestSpec) -> None:
     folded = [name.lower() for name in names]
     if not names or "" in folded:
         where = f"column {folded.index('') + 1} has no name" if names else "there is no header"
-        raise fault("dataset.header", where, _HEADER)
+        raise fault("dataset.header", where, NAME_THE_COLUMNS)
     counts = Counter(folded)
     twice = sorted({name for name, low in zip(names, folded, strict=True) if counts[low] > 1})
     if twice:
-        raise fault("dataset.header", f"a column name occurs twice (case aside): {', '.join(twice[:5])}", _HEADER)
+        raise fault(
+            "dataset.header", f"a column name occurs twice (case aside): {', '.join(twice[:5])}", NAME_THE_COLUMNS
+        )
     for name in names:
         if len(name.encode()) > NAME_BYTES or name.lower() == RESERVED or "\0" in name:
             raise fault("dataset.header", f"the column name {name[:40]!r} cannot be used", "rename the column")
@@ -276,70 +154,29 @@ def _check_names(names: tuple[str, ...], spec: IngestSpec) -> None:
         raise fault("dataset.label_column", f"{spec.id_column!r} is named as id and as label", "name another label")
 
 
-def _check(engine: Engine, stage: Path, found: Source, spec: IngestSpec) -> tuple[Schema, int]:
-    """Check the staged rows, make the view `clean` (row, c0, c1, …; the id normalised) and return schema and rows."""
-    id_index = found.names.index(spec.id_column)
-    _make_clean(engine, stage, id_index, len(found.names))
-    (rows,) = engine.execute("SELECT count(*) FROM clean").fetchall()[0]
-    if rows == 0:
-        raise fault("dataset.empty", "the file has a header and no rows", "export the data again")
-    _check_ids(engine, f"c{id_index}", spec.id_column)
-    others = [index for index in range(len(found.names)) if index != id_index]
-    profiles = _profile(engine, stage, others, found)
-    columns = []
-    for index, name in enumerate(found.names):
-        if index == id_index:
-            columns.append(Column(name, "text", "id"))
-            continue
-        kind = found.types[index] or profiles[index].type
-        _check_column(name, kind, profiles[index], rows, is_label=name == spec.label_column)
-        columns.append(Column(name, kind, "label" if name == spec.label_column else "feature"))
-    return Schema(tuple(columns)), rows
-
-
-def _make_clean(engine: Engine, stage: Path, id_index: int, count: int) -> None:
-    raw = f"c{id_index}"
-    staged = parquet(stage, numbered=True)
-    foreign = f"strlen({raw}) <> length({raw})"  # bytes and characters differ: not ASCII
-    ascii_form = f"lower(trim({raw}, {_ascii_spaces}))"
-    engine.execute("CREATE TEMP TABLE normalised (place BIGINT, id VARCHAR)")
-    query = f"SELECT {raw}, file_row_number FROM {staged} WHERE {foreign}"
-    for texts, places in batches(engine.cursor(), query):
-        engine.register("piece", _normalise(texts, places))
-        engine.execute("INSERT INTO normalised SELECT * FROM piece")
-        engine.unregister("piece")
-    rest = "".join(f", s.c{index}" for index in range(count) if index != id_index)
-    (exceptions,) = engine.execute("SELECT count(*) FROM normalised").fetchall()[0]
-    if exceptions:
-        engine.execute(
-            f"CREATE VIEW clean AS SELECT s.file_row_number + 1 AS row, "
-            f"CASE WHEN n.place IS NULL THEN {ascii_form} ELSE n.id END AS {raw}{rest} "
-            f"FROM {staged} s LEFT JOIN normalised n ON n.place = s.file_row_number ORDER BY s.file_row_number"
-        )
-    else:
-        engine.execute(
-            f"CREATE VIEW clean AS SELECT s.file_row_number + 1 AS row, {ascii_form} AS {raw}{rest} FROM {staged} s"
-        )
-
-
-def _normalise(texts: Array, places: Array) -> ArrowTable:
-    ids = Array([normalise_id(text) for text in texts.to_pylist()], type=DataType.string())
-    return ArrowTable.from_arrays([places, ids], names=["place", "id"])
-
-
-def _check_ids(engine: Engine, column: str, name: str) -> None:
-    blank = f"{column} IS NULL OR {column} = ''"
-    missing, first, longest, longest_row = engine.execute(
-        f"SELECT count(*) FILTER ({blank}), min(row) FILTER ({blank}), max(strlen({column})), "
-        f"arg_max(row, strlen({column})) FROM clean"
-    ).fetchall()[0]
-    if missing:
-        cause = f"the id column {name!r} is empty in {missing} rows, first in row {first}"
+def _check_ids(engine: Engine, ids: IdColumn, column: str, name: str, found: Source) -> None:
+    if ids.missing:
+        cause = f"the id column {name!r} is empty in {ids.missing} rows, first in row {ids.first_missing}"
         raise fault("dataset.id_missing", cause, "fill the ids or remove these rows")
-    if longest > ID_BYTES:
-        cause = f"the id in row {longest_row} has {longest} bytes, more than {ID_BYTES}"
+    if ids.longest > ID_BYTES:
+        cause = f"the id in row {ids.longest_row} has {ids.longest} bytes, more than {ID_BYTES}"
         raise fault("dataset.id_long", cause, "check that the id column is the right one")
-    groups = f"SELECT min(row, 2) AS two, count(*) - 1 AS more FROM clean GROUP BY {column} HAVING count(*) > 1"
+    if ids.form == "foreign":
+        engine.execute(
+            f"CREATE VIEW normalised_rows AS SELECT s.* REPLACE (coalesce(n.id, {ascii_form(column)}) AS {column}) "
+            f"FROM {found.numbered} s LEFT JOIN normalised n ON n.place = s.place"
+        )
+    if ids.repeats.found:
+        _check_repeats(engine, ids, column, name, found)
+
+
+def _check_repeats(engine: Engine, ids: IdColumn, column: str, name: str, found: Source) -> None:
+    """Name the ids that occur more than once: exactly, since two ids may have one hash."""
+    rows = "normalised_rows" if ids.form == "foreign" else found.numbered
+    groups = (
+        f"SELECT min(place + 1, 2) AS two, count(*) - 1 AS more FROM {rows} "
+        f"GROUP BY {_id_form(ids, column)} HAVING count(*) > 1"
+    )
     twice, more = engine.execute(f"SELECT count(*), coalesce(sum(more), 0) FROM ({groups})").fetchall()[0]
     if twice:
         pairs = engine.execute(f"SELECT two FROM ({groups}) ORDER BY two LIMIT 3").fetchall()
@@ -350,40 +187,41 @@ def _check_ids(engine: Engine, column: str, name: str) -> None:
         )
 
 
-def _profile(engine: Engine, stage: Path, indexes: Sequence[int], found: Source) -> dict[int, Profile]:
-    profiles: dict[int, Profile] = {}
-    for start in range(0, len(indexes), PROFILED_AT_ONCE):
-        part = indexes[start : start + PROFILED_AT_ONCE]
-        figures = engine.execute(_figures(stage, {index: found.types[index] for index in part})).fetchall()[0]
-        for place, index in enumerate(part):
-            profiles[index] = Profile(*figures[6 * place : 6 * place + 6])
-    return profiles
+def _id_form(ids: IdColumn, column: str) -> str:
+    return ascii_form(column) if ids.form == "ascii" else column
 
 
-def _figures(stage: Path, kinds: dict[int, ColumnType | None]) -> str:
-    """Return the query of the six figures of a `Profile` for each column: v its cell, n its number, in two steps."""
-    cells, numbers, figures = [], [], []
-    for index, kind in kinds.items():
-        value = f"c{index}" if kind else _cell(f"c{index}")
-        number = "NULL::DOUBLE" if kind == "text" else f"try_cast(v{index} AS DOUBLE)"
-        plain = "true" if kind else f"NOT contains(v{index}, '_')"
-        cells.append(f"{value} AS v{index}")
-        numbers.append(f"v{index}, CASE WHEN {plain} THEN {number} END AS n{index}")
-        figures.append(_FIGURES.format(v=f"v{index}", n=f"n{index}"))
-    file = parquet(stage, numbered=True)
-    return (
-        f"SELECT {', '.join(figures)} FROM (SELECT row, {', '.join(numbers)} FROM "
-        f"(SELECT file_row_number + 1 AS row, {', '.join(cells)} FROM {file}))"
-    )
+def _profiles(
+    engine: Engine, found: Source, seen: Survey, stage: Path, spec: IngestSpec
+) -> tuple[dict[int, Profile], Source]:
+    """Return the profile of each column: by the survey, or where that does not say all, by the engine."""
+    known: dict[int, Profile] = {}
+    open_: dict[int, ColumnType | None] = {}
+    for index, name in enumerate(found.names):
+        is_label = name == spec.label_column
+        if index in seen.cells and (profile := _surely(seen.cells[index], is_label=is_label)):
+            known[index] = profile
+        elif name != spec.id_column and (found.types[index] in (None, "real") or is_label):
+            open_[index] = found.types[index]
+    if open_:
+        found = _staged(engine, found, stage)
+        known.update(profiles(engine, found.numbered, open_))
+    return known, found
 
 
-_FIGURES = (
-    "count({v}), count({n}), "
-    "count(*) FILTER ({n} IS NOT NULL AND try_cast({v} AS BIGINT) IS NOT NULL "
-    "AND translate({v}::VARCHAR, '.eE', '') = {v}::VARCHAR), "
-    "count(*) FILTER (NOT isfinite({n})), min(row) FILTER (NOT isfinite({n})), "
-    "min(row) FILTER ({v} IS NOT NULL AND {n} IS NULL)"
-)
+def _surely(seen: cells.Survey, *, is_label: bool) -> Profile | None:
+    """Return the profile that follows from a survey, if one does."""
+    if seen.texts and is_label:
+        return None  # the fault names the first row
+    if seen.doubtful and not seen.texts:
+        return None
+    return Profile(seen.filled, seen.numbers, seen.wholes, padded=bool(seen.padded))
+
+
+def _value(column: str, kind: ColumnType, profile: Profile) -> str:
+    """Return the SQL of a cell of a CSV file in its type; cells that need no trimming are spared it, which is slow."""
+    text = cell(column) if profile.padded else f"nullif({column}, '')"
+    return text if kind == "text" else f"({text})::{SQL_TYPES[kind]}"
 
 
 def _check_column(name: str, kind: ColumnType, profile: Profile, rows: int, *, is_label: bool) -> None:
@@ -399,21 +237,9 @@ def _check_column(name: str, kind: ColumnType, profile: Profile, rows: int, *, i
         raise fault("dataset.not_finite", cause, "leave a missing value empty; correct the others")
 
 
-def _final(found: Source, schema: Schema) -> str:
-    picks = []
-    for index, column in enumerate(schema.columns):
-        value = f"c{index}" if found.types[index] or column.use == "id" else _cell(f"c{index}")
-        picks.append(f"({value})::{SQL_TYPES[column.type]} AS {named(column.name)}")
-    return f"SELECT {', '.join(picks)} FROM clean"
-
-
-def _cell(column: str) -> str:
-    return f"nullif(trim({column}, {_ascii_spaces}), '')"
-
-
 def _write(engine: Engine, query: str, path: Path, columns: int) -> None:
     rows = max(2048, min(122_880, 8_000_000 // max(columns, 1)))
-    options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {rows}"
+    options = f"FORMAT parquet, {COMPRESSION}, ROW_GROUP_SIZE {rows}"
     engine.execute(f"COPY ({query}) TO {quote(str(path))} ({options})")
 
 
@@ -436,7 +262,7 @@ def _said_plainly(source: Path) -> Iterator[None]:
             cause = f"{where} has a quotation mark that is not closed, or text after a closed one"
         elif "Maximum line size" in said:
             cause = f"{where} is longer than {LINE_BYTES} bytes"
-        elif _is_parquet(source):
+        elif is_parquet(source):
             raise fault("dataset.damaged", f"{source.name} is no whole Parquet file", "export it again") from None
         else:
             cause = "the lines do not follow RFC 4180 (mixed line ends, or stray quotation marks)"

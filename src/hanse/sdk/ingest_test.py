@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from hanse.core.faults import Fault, HanseError
 from hanse.core.specs import Artefact, IngestSpec, Limits
+from hanse.kernel.cells import survey
+from hanse.kernel.ids import Ids
 from hanse.sdk.files import digest
 from hanse.sdk.ingest import ID_BYTES, ingest, normalise_id
+from hanse.sdk.survey import Repeats
 from hanse.sdk.table import Table
 
 GOOD = b"id,y,age,name\n a1 ,1,30,ann\nB2,0,,bob\n"
@@ -204,6 +207,90 @@ def test_a_column_without_any_value_is_a_real_column_of_missing_values(tmp_path:
     table = opened(take_in(tmp_path, b"id,x,z\n1,, \n2,,\n"))
     assert {column.type for column in table.schema.columns[1:]} == {"real"}
     assert table.missing(["x", "z"]) == {"x": 2, "z": 2}
+
+
+def test_quoted_and_padded_cells_are_read_like_bare_ones(tmp_path: Path) -> None:
+    raw = b'id,x,y,z\n A ,"1"," 2.5",\nb,"",\t,""\n"C", 3 ,4," "\n'
+    table = opened(take_in(tmp_path, raw))
+    assert [column.type for column in table.schema.columns] == ["text", "integer", "real", "real"]
+    assert table.ids().to_strings() == ["a", "b", "c"]
+    wanted = [[1, np.nan, 3], [2.5, np.nan, 4], [np.nan] * 3]
+    assert np.array_equal(table.numbers(["x", "y", "z"]), wanted, equal_nan=True)
+
+
+def test_ids_beyond_ascii_and_plain_ones_keep_their_rows(tmp_path: Path) -> None:
+    raw = "id,x\nB,1\nＡ１,2\nc\x1d,3\n\u00e9,4\n".encode()
+    table = opened(take_in(tmp_path, raw))
+    assert table.ids().to_strings() == ["b", "a1", "c", "é"]
+    assert table.numbers(["x"]).tolist() == [[1, 2, 3, 4]]
+    (tmp_path / "again").mkdir()
+    fault = refusal(tmp_path / "again", raw + "\uff22,5\n".encode())
+    assert "rows 1 and 5" in fault.cause
+
+
+@pytest.mark.parametrize("columns", [3, 200])
+def test_more_rows_than_a_batch_stay_in_order(tmp_path: Path, columns: int) -> None:
+    count = 150_000 if columns == 3 else 3_000
+    head = ",".join(f"c{index}" for index in range(columns))
+    cells = ",".join(str(index) for index in range(columns))
+    body = "".join(f"k{row},{row},{cells}\n" for row in range(count))
+    table = opened(take_in(tmp_path, f"id,row,{head}\n{body}".encode()))
+    assert np.array_equal(table.numbers(["row"])[0], np.arange(count))
+    assert table.ids().to_strings() == [f"k{row}" for row in range(count)]
+    assert {column.type for column in table.schema.columns[1:]} == {"integer"}
+    last = f"k{count - 1}"
+    (tmp_path / "again").mkdir()
+    fault = refusal(tmp_path / "again", f"id,row,{head}\n{body}{last},1,{cells}\n".encode())
+    assert f"rows {count} and {count + 1}" in fault.cause
+
+
+def test_rows_of_long_texts_are_read_a_few_columns_at_a_time(tmp_path: Path) -> None:
+    raw = "id,a,b,n\n" + "".join(f"{row},{'x' * 3000},{'é' * 2000},{row}\n" for row in range(50))
+    table = opened(take_in(tmp_path, raw.encode()))
+    assert [column.type for column in table.schema.columns] == ["text", "text", "text", "integer"]
+    assert table.numbers(["n"]).tolist() == [list(range(50))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("0159.eE+-_xnaif ,", max_size=6) | st.floats().map(repr) | st.integers().map(str)))
+def test_the_kernel_and_duckdb_agree_on_what_a_number_is(texts: list[str]) -> None:
+    for text in texts:
+        found = survey(Ids.from_strings([text]))
+        query = (
+            "SELECT v IS NOT NULL, n IS NOT NULL AND isfinite(n), n IS NOT NULL AND try_cast(v AS BIGINT) IS NOT NULL "
+            "AND translate(v, '.eE', '') = v FROM (SELECT v, CASE WHEN NOT contains(v, '_') THEN try_cast(v AS DOUBLE) "
+            "END AS n FROM (SELECT nullif(trim(?), '') AS v))"
+        )
+        row = duckdb.execute(query, [text]).fetchone()
+        assert row is not None
+        filled, numeric, whole = row
+        assert found.filled == filled
+        if not found.doubtful:
+            assert (found.numbers, found.wholes, found.texts) == (numeric, whole, filled and not numeric), text
+
+
+@pytest.mark.parametrize("most", [4, 10, 1000])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_repeats_are_found_in_any_memory(most: int, repeated: bool) -> None:
+    numbers = np.random.default_rng(most).integers(0, 1 << 64, 200, np.uint64)
+    numbers[:2] = 0, (1 << 64) - 1
+    if repeated:
+        numbers[150] = numbers[20]
+    repeats, passes = Repeats(most), 0
+    again = True
+    while again:
+        for start in range(0, 200, 7):
+            repeats.add(numbers[start : start + 7])
+        again, passes = repeats.again(), passes + 1
+    assert repeats.found == repeated
+    assert repeated or passes >= -(-200 // most)
+
+
+def test_one_number_many_times_is_found_in_little_memory() -> None:
+    repeats = Repeats(4)
+    repeats.add(np.full(1000, 7, np.uint64))
+    assert not repeats.again()
+    assert repeats.found
 
 
 def test_a_table_of_ids_alone_is_fine(tmp_path: Path) -> None:
