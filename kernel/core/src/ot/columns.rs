@@ -7,8 +7,8 @@ use super::{COLUMNS, ROW_BYTES};
 use crate::aes::{Block, Key};
 use crate::simd::{self, Path};
 
-/// Blocks of a stream that are computed at a time: what all weights need of them stays in the first cache.
-const STRETCH: usize = 128;
+/// Blocks of a stream that are computed at a time: many for each key, few enough to stay in the second cache.
+const STRETCH: usize = 256;
 
 /// For every group of 2^`depth` keys: the sum of their streams, and for each bit the sum of the streams at places with it.
 ///
@@ -53,8 +53,55 @@ pub fn fold(
     fold_on(simd::path(), keys, depth, blocks, sums, columns);
 }
 
-/// Pairs of neighbours are added, then pairs of pairs, and so on: 2 additions a leaf instead of depth/2 + 1.
 fn fold_group(
+    path: Path,
+    keys: &[[u8; ROW_BYTES]],
+    depth: usize,
+    sum: &mut [Block],
+    columns: &mut [Block],
+) {
+    match path {
+        Path::Portable => fold_portable(path, keys, depth, sum, columns),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a path is taken only where it is available
+        Path::Avx2 => unsafe { fold_avx2(path, keys, depth, sum, columns) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above
+        Path::Avx512 => unsafe { fold_avx512(path, keys, depth, sum, columns) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Path::Avx2 | Path::Avx512 => fold_portable(path, keys, depth, sum, columns),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn fold_avx2(
+    path: Path,
+    keys: &[[u8; ROW_BYTES]],
+    depth: usize,
+    sum: &mut [Block],
+    columns: &mut [Block],
+) {
+    fold_portable(path, keys, depth, sum, columns);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn fold_avx512(
+    path: Path,
+    keys: &[[u8; ROW_BYTES]],
+    depth: usize,
+    sum: &mut [Block],
+    columns: &mut [Block],
+) {
+    fold_portable(path, keys, depth, sum, columns);
+}
+
+/// Pairs of neighbours are added, then pairs of pairs, and so on: 2 additions a leaf instead of depth/2 + 1.
+///
+/// The compiler makes the additions as wide as the caller's instructions.
+#[inline(always)]
+fn fold_portable(
     path: Path,
     keys: &[[u8; ROW_BYTES]],
     depth: usize,
@@ -85,6 +132,7 @@ fn fold_group(
 }
 
 /// sum ⊕= term, as far as both go.
+#[inline(always)]
 fn add(sum: &mut [Block], term: &[Block]) {
     for (sum, term) in sum.iter_mut().zip(term) {
         sum[0] ^= term[0];

@@ -42,7 +42,7 @@ def offer(seed: bytes, sides: Octets, salt: bytes) -> tuple[Chosen, Octets]:
     n = len(sides)
     factors, encodings = curve.encode_uniform(derive(b"encode", seed), n)
     free = curve.reduce_field(hashing.hash_rows(_numbers(n), derive(b"free", seed), 2 * curve.POINT_BYTES))
-    bound = curve.subtract_field(encodings, _pads(free, 1 - sides, salt))
+    bound = curve.subtract_field(encodings, pads(free, 1 - sides, salt))
     swapped = (bound ^ free) & (0 - sides)[:, None]  # the same memory is read whatever is chosen
     return Chosen(factors, sides), np.stack([bound ^ swapped, free ^ swapped], axis=1)
 
@@ -57,7 +57,7 @@ def answer(seed: bytes, pairs: Octets, salt: bytes) -> tuple[Octets, Octets]:
     point = curve.multiply(np.frombuffer(curve.GENERATOR, np.uint8)[None, :], secret)[0]
     sides = [np.full(n, side, np.uint8) for side in (0, 1)]
     try:
-        encodings = [curve.add_field(pairs[:, s], _pads(pairs[:, 1 - s], sides[1 - s], salt)) for s in (0, 1)]
+        encodings = [curve.add_field(pairs[:, s], pads(pairs[:, 1 - s], sides[1 - s], salt)) for s in (0, 1)]
         points = curve.map_representatives(np.concatenate(encodings))
         shared = curve.multiply(points, secret)
     except curve.InvalidPoint as error:
@@ -87,7 +87,7 @@ def transcript(pairs: Octets, point: Octets, salt: bytes) -> bytes:
     return derive(b"transcript", salt, pairs.tobytes(), point.tobytes())
 
 
-def _pads(elements: Octets, sides: Octets, salt: bytes) -> Octets:
+def pads(elements: Octets, sides: Octets, salt: bytes) -> Octets:
     """H: one field element for each field element, its number, its side and the session."""
     rows = np.hstack([elements, _numbers(len(elements)), sides[:, None]])
     return curve.reduce_field(hashing.hash_rows(rows, derive(b"pad", salt), 2 * curve.POINT_BYTES))
