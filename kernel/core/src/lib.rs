@@ -4,6 +4,7 @@ pub mod aes;
 pub mod binning;
 pub mod blinding;
 pub mod cells;
+pub mod codes;
 pub mod curve;
 pub mod field25519;
 pub mod filters;
