@@ -472,7 +472,7 @@ mod tests {
             for region in 0..weight {
                 let (start, end) = (region * rows / weight, (region + 1) * rows / weight);
                 let word = u64::from(word(EXPANDER, region * rows + row));
-                *out ^= y[start + (word * (end - start) as u64 >> 32) as usize];
+                *out ^= y[start + ((word * (end - start) as u64) >> 32) as usize];
             }
         }
         out
