@@ -14,6 +14,7 @@ mod okvs;
 mod ot;
 mod tags;
 mod trees;
+mod vole;
 
 use pyo3::exceptions::{PyImportError, PyValueError};
 use pyo3::prelude::*;
@@ -49,6 +50,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     gradients::register(module)?;
     trees::register(module)?;
     okvs::register(module)?;
+    vole::register(module)?;
     // the stub lists the names, and nobody imports * from here
     module.delattr("__all__")
 }

@@ -280,3 +280,30 @@ def okvs_sender_tags(
     tag_key: bytes,
     out: NDArray[np.uint8],
 ) -> None: ...
+
+# --- vole -------------------------------------------------------------------------------------------------------------
+
+def vole_sizes(size: int, width: int) -> tuple[int, int, int]: ...
+def vole_choices(size: int, width: int, seed: bytes, out: NDArray[np.uint8]) -> None: ...
+def vole_send(
+    size: int,
+    width: int,
+    code: str,
+    salt: bytes,
+    seed: bytes,
+    delta: bytes,
+    q: NDArray[np.uint8],
+    message: NDArray[np.uint64],
+    b: NDArray[np.uint64],
+) -> None: ...
+def vole_receive(
+    size: int,
+    width: int,
+    code: str,
+    salt: bytes,
+    seed: bytes,
+    t: NDArray[np.uint8],
+    message: NDArray[np.uint8],
+    a: NDArray[np.uint64],
+    c: NDArray[np.uint64],
+) -> None: ...

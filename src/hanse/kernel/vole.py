@@ -1,0 +1,86 @@
+"""Silent VOLE: correlations c = b + Δ·a, made locally from a batch of correlated transfers and one short message.
+
+The receiver gets a, of GF(2^64) or GF(2^128), and c; the sender Δ and b, of GF(2^128). Boyle et al. (CCS 2019) with the
+expand-convolute code of Raghuraman, Rindal and Tanguy (CRYPTO 2023); docs/protocols/vole.md has the whole of it.
+Elements are rows of 8 or 16 bytes, little-endian; the thread count is that of `hanse.kernel.threads`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hanse.kernel import _kernel
+
+BLOCK_BYTES = 16
+SALT_BYTES = 32
+MOST = 1 << 26
+"""Correlations of one run."""
+
+Width = Literal[8, 16]
+Density = Literal["conservative", "fast"]
+Octets = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of at least ``size`` correlations, the same at both sides.
+
+    ``width`` is the size of an element of a in bytes; ``density`` that of the code: 21 terms a row, or 7 (``fast``);
+    ``salt``, 32 public bytes, must be of this run alone. Raises ``ValueError`` for values that are none of these.
+    """
+
+    size: int
+    width: Width
+    density: Density
+    salt: bytes
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= MOST:
+            raise ValueError(f"{self.size} correlations: a run gives 0 to {MOST}")
+        if self.width not in (8, 16) or self.density not in ("conservative", "fast") or len(self.salt) != SALT_BYTES:
+            raise ValueError("a run has a width of 8 or 16, a density of its code, and a salt of 32 bytes")
+
+    @property
+    def choices(self) -> int:
+        """Correlated transfers that the run uses up."""
+        return self._sizes()[1]
+
+    @property
+    def message_size_bytes(self) -> int:
+        return self._sizes()[2] * BLOCK_BYTES
+
+    def choose(self, seed: bytes) -> Octets:
+        """The receiver's choice bits, the lowest of each byte first: uint8[⌈choices/8⌉], from a fresh secret seed."""
+        bits = np.empty(-(-self.choices // 8), dtype=np.uint8)
+        _kernel.vole_choices(self.size, self.width, seed, bits)
+        return bits
+
+    def send(self, seed: bytes, delta: bytes, q: Octets) -> tuple[Octets, Octets]:
+        """The sender's message and b, uint8[size·16], from a fresh secret seed, Δ and q, uint8[choices, 16]."""
+        rows, _, blocks = self._sizes()
+        message, b = np.empty(2 * blocks, np.uint64), np.empty(2 * rows, np.uint64)
+        q = np.ascontiguousarray(q)
+        _kernel.vole_send(self.size, self.width, self.density, self.salt, seed, delta, q, message, b)
+        return message.view(np.uint8), self._cut(b, BLOCK_BYTES)
+
+    def receive(self, seed: bytes, t: Octets, message: Octets) -> tuple[Octets, Octets]:
+        """The receiver's a, uint8[size·width], and c, uint8[size·16].
+
+        From the seed of `choose`, t, uint8[choices, 16], and the sender's message, uint8[message_size_bytes]. Any
+        message of that length gives a result: a wrong one, if the sender did not make it by `send`.
+        """
+        rows = self._sizes()[0]
+        a, c = np.empty(rows * self.width // 8, np.uint64), np.empty(2 * rows, np.uint64)
+        t, message = np.ascontiguousarray(t), np.ascontiguousarray(message)
+        _kernel.vole_receive(self.size, self.width, self.density, self.salt, seed, t, message, a, c)
+        return self._cut(a, self.width), self._cut(c, BLOCK_BYTES)
+
+    def _sizes(self) -> tuple[int, int, int]:
+        return _kernel.vole_sizes(self.size, self.width)
+
+    def _cut(self, column: NDArray[np.uint64], width: int) -> Octets:
+        return column.view(np.uint8)[: self.size * width]
