@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hanse_kernel::{hashing, simd, tags, threads};
+use hanse_kernel::{buckets, hashing, simd, tags, threads};
 
 const ROWS: usize = 1 << 18;
 const TRIES: usize = 15;
@@ -95,8 +95,22 @@ fn code(log_rows: u32) {
     assert_eq!(found, rows / 2);
 }
 
+fn split() {
+    let mut digests = vec![[0; 16]; ROWS];
+    digests
+        .as_flattened_mut()
+        .copy_from_slice(&bytes(16 * ROWS));
+    let (mut grouped, mut rows) = (digests.clone(), vec![0; ROWS]);
+    for count in [4, 64, 1024] {
+        least(&format!("split into {count} buckets"), ROWS, || {
+            buckets::split(&digests, count, 0, &mut grouped, &mut rows);
+        });
+    }
+}
+
 fn main() {
     threads::set(1).expect("a pool of one thread");
     threads::run(hash);
+    threads::run(split);
     threads::run(|| [16, 20, 22].map(code));
 }

@@ -5,6 +5,7 @@ pub mod binning;
 pub mod blinding;
 pub mod cells;
 pub mod codes;
+pub mod buckets;
 pub mod curve;
 pub mod field25519;
 pub mod filters;

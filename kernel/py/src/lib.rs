@@ -2,6 +2,7 @@
 
 mod binning;
 mod blinding;
+mod buckets;
 mod columns;
 mod curve;
 mod filters;
@@ -39,6 +40,7 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(simd_path, module)?)?;
     curve::register(module)?;
     blinding::register(module)?;
+    buckets::register(module)?;
     filters::register(module)?;
     hashing::register(module)?;
     matching::register(module)?;
