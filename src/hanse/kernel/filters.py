@@ -92,7 +92,8 @@ def encode(tags: NDArray[np.uint8], first: int, count: int, pages: int, low_bits
 
 def check(data: NDArray[np.uint8], counts: NDArray[np.uint32], low_bits: int) -> None:
     """Raise ``ValueError`` unless ``data`` is pages of so many tags, end to end, and nothing beside."""
-    _kernel.filter_check(np.ascontiguousarray(data), np.ascontiguousarray(counts), low_bits)
+    aligned = np.require(counts, np.uint32, ["C", "A"])  # a column of a message may begin at any byte
+    _kernel.filter_check(np.ascontiguousarray(data), aligned, low_bits)
 
 
 def probe(
