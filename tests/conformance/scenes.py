@@ -70,6 +70,8 @@ class Scene:
 
     def _inputs(self, party: PartyId) -> dict[str, Value]:
         ports = self.component.takes(role_of(party), apply=self.apply)
+        if not self.apply:  # what an earlier run of the component itself would have left is not there yet
+            ports = {port: kind for port, kind in ports.items() if kind is Table or port not in self.component.optional}
         return {port: self._value(party, kind) for port, kind in ports.items()}
 
     def _value(self, party: PartyId, kind: type[Value]) -> Value:
@@ -139,8 +141,9 @@ def _plain(value: Value) -> Any:
         case Table(schema=schema):
             numbers = [column.name for column in schema.columns if column.type != "text"]
             return schema, value.ids().to_strings(), value.numbers(numbers).tobytes()
-        case Model(arrays=arrays, details=details):
-            return {name: (array.dtype.str, array.tobytes()) for name, array in arrays.items()}, _json(details)
+        case Model(arrays=arrays, details=details, files=files):
+            plain_arrays = {name: (array.dtype.str, array.tobytes()) for name, array in arrays.items()}
+            return plain_arrays, {name: file.data.tobytes() for name, file in files.items()}, _json(details)
         case Rule(details=details):
             return _json(details)
         case Report(view=view, values=values):
