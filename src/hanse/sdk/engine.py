@@ -1,12 +1,10 @@
 """A locked DuckDB: named files only, bounded memory and threads, no extension, no network, no Python objects.
 
-And the way from its results to numpy: Arrow batches, read through the Arrow C data interface
-(https://arrow.apache.org/docs/format/CDataInterface.html), so that text is copied as bytes and never row by row.
+And the way from its results to numpy: Arrow batches.
 """
 
 from __future__ import annotations
 
-import ctypes
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,10 +13,11 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from arro3.core import Array, DataType, RecordBatchReader
+from arro3.core import Array, RecordBatchReader
 from numpy.typing import NDArray
 
 from hanse.kernel.ids import Ids
+from hanse.sdk.arrow import packed
 
 
 @dataclass(frozen=True)
@@ -103,45 +102,3 @@ def texts(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Ids]:
     """Run `query` and yield its one VARCHAR column (without NULL), piece by piece."""
     for (column,) in batches(connection, query):
         yield packed(column)
-
-
-def packed(column: Array) -> Ids:
-    """Copy an Arrow string column; a NULL is an empty text."""
-    return Ids(*_text_buffers(column))
-
-
-class _ArrowArray(ctypes.Structure):
-    _fields_ = (
-        ("length", ctypes.c_int64),
-        ("null_count", ctypes.c_int64),
-        ("offset", ctypes.c_int64),
-        ("n_buffers", ctypes.c_int64),
-        ("n_children", ctypes.c_int64),
-        ("buffers", ctypes.POINTER(ctypes.c_void_p)),
-        ("children", ctypes.c_void_p),
-        ("dictionary", ctypes.c_void_p),
-        ("release", ctypes.c_void_p),
-        ("private_data", ctypes.c_void_p),
-    )
-
-
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype = ctypes.c_void_p
-_capsule_pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
-
-
-def _text_buffers(column: Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Copy the data and the offsets out of an Arrow string array (32-bit offsets)."""
-    if column.type != DataType.string():
-        raise TypeError(f"expected an Arrow string column, got {column.type}")
-    _, capsule = column.__arrow_c_array__()
-    array = _ArrowArray.from_address(_capsule_pointer(capsule, b"arrow_array"))
-    if array.length == 0:
-        return np.empty(0, np.uint8), np.zeros(1, np.int64)
-    first = array.buffers[1] + 4 * array.offset
-    offsets = np.ctypeslib.as_array(ctypes.cast(first, ctypes.POINTER(ctypes.c_int32)), (array.length + 1,))
-    start, stop = int(offsets[0]), int(offsets[-1])
-    if start == stop:
-        return np.empty(0, np.uint8), offsets.astype(np.int64)
-    data = np.ctypeslib.as_array(ctypes.cast(array.buffers[2], ctypes.POINTER(ctypes.c_uint8)), (stop,))
-    return data[start:].copy(), offsets.astype(np.int64) - start

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import duckdb
 
@@ -91,16 +90,15 @@ def read_csv(source: Path, copy: Path) -> Source:
     """Copy a CSV file, check its encoding on the way, and read its header."""
     with copy.open("wb") as file:
         lines = _check_encoding(source, file.write)
-    with copy.open("rb") as file:
-        raw = file.read(HEADER_BYTES)
-    text = codecs.getincrementaldecoder("utf-8-sig")().decode(raw)
-    first = text.splitlines()[0] if text.strip() else ""
-    delimiter = max(DELIMITERS, key=first.count)
-    try:
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
-    except csv.Error as error:
-        cause = f"the first line of {source.name} cannot be read: {error}"
-        raise fault("dataset.header", cause, NAME_THE_COLUMNS) from error
+    with copy.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline(HEADER_BYTES)
+        delimiter = max(DELIMITERS, key=(first.splitlines() or [""])[0].count)
+        file.seek(0)
+        try:
+            names = next(csv.reader(_header_lines(file), delimiter=delimiter, strict=True), [])
+        except csv.Error as error:
+            cause = f"the first line of {source.name} cannot be read: {error}"
+            raise fault("dataset.header", cause, NAME_THE_COLUMNS) from error
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(names)))
     options = (
         f"auto_detect = false, header = true, delim = {quote(delimiter)}, quote = '\"', escape = '\"', "
@@ -109,6 +107,14 @@ def read_csv(source: Path, copy: Path) -> Source:
     rows = f"read_csv({quote(str(copy))}, {options})"
     row_bytes = copy.stat().st_size // max(lines, 1)
     return Source(rows, "", tuple(name.strip() for name in names), (None,) * len(names), row_bytes)
+
+
+def _header_lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file that may belong to its header: a quoted name may hold line ends."""
+    left = HEADER_BYTES
+    while left > 0 and (line := file.readline(left)):
+        left -= len(line)
+        yield line
 
 
 def _check_encoding(source: Path, write: Callable[[bytes], object]) -> int:

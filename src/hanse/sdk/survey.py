@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hanse.core.schema import ColumnType
 from hanse.kernel import cells
 from hanse.kernel.ids import Ids, repeats
-from hanse.sdk.engine import batches, packed, texts
+from hanse.sdk.arrow import packed
+from hanse.sdk.engine import batches, texts
 from hanse.sdk.sources import Source
 
 IdForm = Literal["plain", "ascii", "foreign"]

@@ -22,8 +22,10 @@ from hanse.core.faults import fault
 from hanse.core.schema import Column, ColumnType, Schema
 from hanse.core.specs import Artefact
 from hanse.kernel.ids import Ids, regrouped
+from hanse.sdk.arrow import strings
 from hanse.sdk.engine import BOUNDS, Bounds, connect, named, parquet, quote, read_reals, texts
 from hanse.sdk.files import digest, write_whole
+from hanse.sdk.taken import Numbers, Texts, kinds, reader, take
 
 FILE = "table.parquet"
 COMPRESSION = "COMPRESSION zstd, COMPRESSION_LEVEL 1"  # on columns of ids half the time of level 3, and no larger
@@ -152,7 +154,7 @@ class Table:
         picks = ", ".join(f"count(*) - count({_without_nan(self._column(name))})" for name in names)
         if not names:
             return {}
-        with self._view() as connection:
+        with self._view(names) as connection:
             counts = connection.execute(f"SELECT {picks} FROM view_").fetchall()[0]
         return dict(zip(names, counts, strict=True))
 
@@ -189,8 +191,8 @@ class Table:
         """Write the table as a snapshot of its own into `directory` (made if absent)."""
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / FILE
-        with self._view(directory) as connection:
-            query = f"SELECT {_typed(self.schema)} FROM view_{self._order}"
+        with self._view(self.schema.names, directory) as connection:
+            query = f"SELECT {_typed(self.schema)} FROM view_"
             write_whole(path, lambda beside: _copy(connection, query, beside))
         return Artefact("table", str(path), digest(path), rows=len(self), schema=self.schema)
 
@@ -207,24 +209,16 @@ class Table:
             raise ValueError(f"{path.name}: a table is exported as .csv or .parquet")
         picks = ", ".join(map(_defused, self.schema.columns)) if suffix == ".csv" else _typed(self.schema)
         copy = _copy_csv if suffix == ".csv" else _copy
-        with self._view(path.parent) as connection:
-            query = f"SELECT {picks} FROM view_{self._order}"
+        with self._view(self.schema.names, path.parent) as connection:
+            query = f"SELECT {picks} FROM view_"
             write_whole(path, lambda beside: copy(connection, query, beside))
-
-    @property
-    def _order(self) -> str:
-        return " ORDER BY position_" if self._joined else ""
 
     @property
     def _source(self) -> str:
         return parquet(self.path)
 
-    @property
-    def _joined(self) -> bool:
-        return self._rows is not None or bool(self._added)
-
-    def _view(self, writes: Path | None = None) -> _View:
-        return _View(self, writes)
+    def _view(self, names: Iterable[str], writes: Path | None = None) -> _View:
+        return _View(self, tuple(names), writes)
 
     def _column(self, name: str) -> Column:
         for column in self.schema.columns:
@@ -234,29 +228,58 @@ class Table:
 
 
 class _View:
-    """A connection in which `view_` is the table: its columns and, where rows were taken or added to, `position_`."""
+    """A connection in which `view_` is the named columns of a table, in the order of its rows. It can be read once.
 
-    def __init__(self, table: Table, writes: Path | None) -> None:
+    Rows that were taken or added to are put together in half of the memory given; if that is too little, the engine
+    joins and sorts them, and spills.
+    """
+
+    def __init__(self, table: Table, names: tuple[str, ...], writes: Path | None) -> None:
         self._table = table
+        self._columns = [column for column in table.schema.columns if column.name in names]
         self._opened = connect([table.path], writes, table._bounds)
 
     def __enter__(self) -> duckdb.DuckDBPyConnection:
-        connection = self._opened.__enter__()
         table = self._table
-        if not table._joined:
+        connection = self._opened.__enter__()
+        if table._rows is None and not table._added:
             connection.execute(f"CREATE VIEW view_ AS SELECT * FROM {table._source}")
             return connection
         rows = np.arange(len(table)) if table._rows is None else table._rows
-        beside = {"row_": rows, "position_": np.arange(len(table)), **table._added}
+        stored = [column for column in self._columns if column.name not in table._added]
+        memory = table._bounds.memory_bytes // 2
+        found = take(connection.cursor(), table._source, stored, rows, table._snapshot_rows, memory)
+        if found is None:
+            self._join(connection, rows)
+        else:
+            self._gather(connection, found)
+        return connection
+
+    def _gather(self, connection: duckdb.DuckDBPyConnection, found: list[Numbers | Texts]) -> None:
+        given, picks = list(found), []
+        place = 0
+        for column in self._columns:
+            if column.name in self._table._added:
+                picks.append(f"a{len(given)} AS {named(column.name)}")
+                given.append(_plain(self._table._added[column.name]))
+                continue
+            width = len(kinds(column))
+            value = f"a{place}" if width == 1 else f"CASE WHEN a{place + 1} = 0 THEN a{place} END"
+            picks.append(f"{value} AS {named(column.name)}")
+            place += width
+        connection.register("gathered_", reader(given, len(self._table)))
+        connection.execute(f"CREATE VIEW view_ AS SELECT {', '.join(picks)} FROM gathered_")
+
+    def _join(self, connection: duckdb.DuckDBPyConnection, rows: NDArray[np.int64]) -> None:
+        added = self._table._added
+        beside = {"row_": rows, "position_": np.arange(len(rows)), **added}
         arrow = {name: _arrow(values, text=False) for name, values in beside.items()}
         connection.register("beside_", _arrow_table(arrow))
-        stored = "".join(f", s.{named(name)}" for name in table.schema.names if name not in table._added)
-        added = "".join(f", b.{named(name)}" for name in table._added)
+        picks = ", ".join(f"{'b' if c.name in added else 's'}.{named(c.name)}" for c in self._columns)
         connection.execute(
-            f"CREATE VIEW view_ AS SELECT b.position_{stored}{added} FROM beside_ b "
-            f"JOIN {parquet(table.path, numbered=True)} s ON s.file_row_number = b.row_"
+            f"CREATE VIEW view_ AS SELECT {picks} FROM beside_ b "
+            f"JOIN {parquet(self._table.path, numbered=True)} s ON s.file_row_number = b.row_ ORDER BY b.position_"
         )
-        return connection
 
     def __exit__(self, *reason: Any) -> None:
         self._opened.__exit__(*reason)
@@ -296,7 +319,7 @@ def _without_nan(column: Column) -> str:
 
 
 def _type_of(array: Array) -> ColumnType:
-    if array.type == DataType.string():
+    if array.type in (DataType.string(), DataType.large_string()):
         return "text"
     return "integer" if array.type == DataType.int64() else "real"
 
@@ -305,11 +328,17 @@ def _arrow_table(columns: Mapping[str, Array]) -> ArrowTable:
     return ArrowTable.from_arrays(list(columns.values()), names=list(columns))
 
 
+def _plain(values: NDArray[Any]) -> Numbers:
+    if values.dtype.kind == "f":
+        return values.astype(np.float64, copy=False)
+    return values.astype(np.int64, copy=False)
+
+
 def _arrow(values: Ids | Sequence[Any] | NDArray[Any], *, text: bool) -> Array:
     if isinstance(values, Ids):
-        return Array(values.to_strings(), type=DataType.string())
+        return strings(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iufb" and not text:
-        return Array.from_numpy(values.astype(np.float64 if values.dtype.kind == "f" else np.int64))
+        return Array.from_numpy(_plain(values))
     plain = list(values)
     if text or any(isinstance(value, str) for value in plain):
         return Array([None if value is None else str(value) for value in plain], type=DataType.string())

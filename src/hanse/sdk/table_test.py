@@ -8,7 +8,7 @@ import pytest
 
 from hanse.core.faults import HanseError
 from hanse.kernel.ids import Ids
-from hanse.sdk.engine import Bounds, connect, quote
+from hanse.sdk.engine import Bounds, connect, parquet, quote
 from hanse.sdk.table import Table
 
 TABLE = Table.of(
@@ -86,6 +86,35 @@ def test_a_table_without_rows_is_saved_and_opened(tmp_path: Path) -> None:
     none = saved(TABLE.take(np.empty(0, np.int64)), tmp_path)
     assert (len(none), none.schema) == (0, TABLE.schema)
     assert none.ids().to_strings() == []
+
+
+@pytest.mark.parametrize("memory_mib", [1024, 48], ids=["in memory", "spilled"])
+def test_rows_in_any_order_are_saved_with_all_their_columns(tmp_path: Path, memory_mib: int) -> None:
+    count = 400_000
+    random = np.random.default_rng(7)
+    given = Table.of(
+        {
+            "id": Ids.from_strings(f"id {row}" for row in range(count)),
+            "whole": [None if row % 7 == 0 else row for row in range(count)],
+            "real": np.where(np.arange(count) % 5 == 0, np.nan, np.arange(count) / 8),
+            "word": [None if row % 3 == 0 else "" if row % 3 == 1 else f"w{row}" for row in range(count)],
+        },
+        id="id",
+    )
+    table = Table.open(given.path, given.schema, bounds=Bounds(memory_bytes=memory_mib << 20))
+    for name, rows in {
+        "some": random.permutation(count)[: count // 2],
+        "twice": random.integers(0, count, count),
+    }.items():
+        scores = random.normal(size=len(rows))
+        again = saved(table.take(rows).with_column("score", scores), tmp_path / name)
+        assert again.ids().to_strings() == [f"id {row}" for row in rows]
+        assert np.array_equal(again.numbers(["score"])[0], scores)
+        wanted = np.where(rows % 7 == 0, np.nan, rows), np.where(rows % 5 == 0, np.nan, rows / 8)
+        assert np.array_equal(again.numbers(["whole", "real"]), wanted, equal_nan=True)
+        with connect([again.path]) as engine:
+            words = engine.execute(f"SELECT word FROM {parquet(again.path)}").fetchall()
+        assert words == [(None if row % 3 == 0 else "" if row % 3 == 1 else f"w{row}",) for row in rows.tolist()]
 
 
 def test_added_columns_follow_the_rows_and_are_saved(tmp_path: Path) -> None:
