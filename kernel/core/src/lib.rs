@@ -3,9 +3,9 @@
 pub mod aes;
 pub mod binning;
 pub mod blinding;
+pub mod buckets;
 pub mod cells;
 pub mod codes;
-pub mod buckets;
 pub mod curve;
 pub mod field25519;
 pub mod filters;

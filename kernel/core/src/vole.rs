@@ -18,6 +18,8 @@
 //!
 //! All work on secrets takes the same time and touches the same memory whatever they are.
 
+pub mod check;
+
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -91,6 +93,7 @@ impl Noise for Block {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     field: Field,
+    trees: usize,
     leaves: usize,
 }
 
@@ -101,18 +104,41 @@ impl Plan {
     /// When `size` is above [`LONGEST`].
     pub fn new(size: usize, field: Field) -> Self {
         assert!(size <= LONGEST, "a size that one run can give");
-        let leaves = size.max(SHORTEST).div_ceil(field.noise() / 2);
-        Self { field, leaves }
+        let trees = field.noise();
+        let leaves = size.max(SHORTEST).div_ceil(trees / 2);
+        Self {
+            field,
+            trees,
+            leaves,
+        }
+    }
+
+    /// As [`Plan::new`], against a receiver that may cheat: every path leads to a leaf.
+    ///
+    /// A tree whose last level is cut has paths that lead to none. Who walks one gets all leaves, and with the tree's sum Δ
+    /// times a value that it chose. So trees are whole here, with 2^d leaves, and there are more of them instead.
+    ///
+    /// # Panics
+    /// When `size` is above [`LONGEST`].
+    pub fn whole(size: usize, field: Field) -> Self {
+        let cut = Self::new(size, field);
+        let leaves = 1 << cut.leaves.ilog2();
+        let trees = 2 * size.max(SHORTEST).div_ceil(leaves);
+        Self {
+            field,
+            trees: trees.max(field.noise()),
+            leaves,
+        }
     }
 
     /// Correlations that the run gives: m.
     pub const fn rows(&self) -> usize {
-        self.leaves * (self.field.noise() / 2)
+        self.leaves * (self.trees / 2)
     }
 
     /// Trees, and the sparse vector's blocks: t.
     pub const fn trees(&self) -> usize {
-        self.field.noise()
+        self.trees
     }
 
     const fn depth(&self) -> usize {
@@ -395,7 +421,10 @@ mod tests {
     type Outcome<T> = (Vec<Block>, Vec<T>, Vec<Block>);
 
     fn outcome<T: Noise>(path: Path, size: usize, density: Density) -> Outcome<T> {
-        let plan = Plan::new(size, T::FIELD);
+        outcome_of(path, Plan::new(size, T::FIELD), density)
+    }
+
+    fn outcome_of<T: Noise>(path: Path, plan: Plan, density: Density) -> Outcome<T> {
         let run = Run::new_on(path, plan, density, &SALT);
         let (q, t) = deal(&plan, &choices(&plan, &[4; 32]));
         let mut message = vec![[0; 2]; plan.message_blocks()];
@@ -496,5 +525,32 @@ mod tests {
         assert!(plan.rows() > 1 << 20);
         assert_eq!(plan.choices(), 768 * (12 + 128));
         assert_eq!(Plan::new(5, Field::Narrow).rows(), SHORTEST);
+    }
+
+    #[test]
+    fn whole_trees_have_a_leaf_at_the_end_of_every_path_and_no_less_noise() {
+        for field in [Field::Narrow, Field::Wide] {
+            for size in [0, SHORTEST, SHORTEST + 1, 1 << 20, 1_400_000, LONGEST - 5] {
+                let plan = Plan::whole(size, field);
+                assert_eq!(plan.leaves, 1 << plan.depth());
+                assert!((field.noise()..=2 * field.noise() + 2).contains(&plan.trees()));
+                assert!(plan.rows() >= size.max(SHORTEST));
+                assert!(plan.rows() < size.max(SHORTEST) + plan.leaves + SHORTEST);
+            }
+        }
+    }
+
+    #[test]
+    fn both_sides_hold_a_correlation_over_whole_trees() {
+        let plan = Plan::whole(70_000, Field::Wide);
+        assert!(plan.trees() > Field::Wide.noise());
+        let (b, a, c) = outcome_of::<Block>(simd::path(), plan, Density::Fast);
+        for row in 0..a.len() {
+            assert_eq!(
+                c[row],
+                aes::xor(b[row], multiply(DELTA, a[row])),
+                "row {row}"
+            );
+        }
     }
 }

@@ -3,10 +3,11 @@
 use hanse_kernel::aes::{self, Block};
 use hanse_kernel::codes::Density;
 use hanse_kernel::threads;
-use hanse_kernel::vole::{self, Field, LONGEST, Plan, Run};
+use hanse_kernel::vole::{self, Field, LONGEST, Plan, Run, check};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
 use crate::columns;
@@ -15,10 +16,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(vole_sizes, module)?)?;
     module.add_function(wrap_pyfunction!(vole_choices, module)?)?;
     module.add_function(wrap_pyfunction!(vole_send, module)?)?;
-    module.add_function(wrap_pyfunction!(vole_receive, module)?)
+    module.add_function(wrap_pyfunction!(vole_receive, module)?)?;
+    module.add_function(wrap_pyfunction!(vole_claim, module)?)?;
+    module.add_function(wrap_pyfunction!(vole_prove, module)?)
 }
 
-fn plan(size: usize, width: usize) -> PyResult<Plan> {
+fn plan(size: usize, width: usize, checked: bool) -> PyResult<Plan> {
     let field = match width {
         8 => Field::Narrow,
         16 => Field::Wide,
@@ -29,7 +32,11 @@ fn plan(size: usize, width: usize) -> PyResult<Plan> {
             "at most {LONGEST} correlations in one run, not {size}"
         )));
     }
-    Ok(Plan::new(size, field))
+    Ok(if checked {
+        Plan::whole(size, field)
+    } else {
+        Plan::new(size, field)
+    })
 }
 
 fn density(code: &str) -> PyResult<Density> {
@@ -57,14 +64,20 @@ fn blocks(bytes: &[u8], count: usize, name: &str) -> PyResult<Zeroizing<Vec<Bloc
 
 /// Correlations that a run gives, transfers that it uses up, and blocks of its message.
 #[pyfunction]
-fn vole_sizes(size: usize, width: usize) -> PyResult<(usize, usize, usize)> {
-    let plan = plan(size, width)?;
+fn vole_sizes(size: usize, width: usize, checked: bool) -> PyResult<(usize, usize, usize)> {
+    let plan = plan(size, width, checked)?;
     Ok((plan.rows(), plan.choices(), plan.message_blocks()))
 }
 
 #[pyfunction]
-fn vole_choices(size: usize, width: usize, seed: &[u8], mut out: PyBuffer<u8>) -> PyResult<()> {
-    let plan = plan(size, width)?;
+fn vole_choices(
+    size: usize,
+    width: usize,
+    checked: bool,
+    seed: &[u8],
+    mut out: PyBuffer<u8>,
+) -> PyResult<()> {
+    let plan = plan(size, width, checked)?;
     let seed = columns::seed(seed, "seed")?;
     let out = columns::write(&mut out, plan.choices().div_ceil(8), "out")?;
     out.copy_from_slice(&Zeroizing::new(vole::choices(&plan, &seed)));
@@ -78,6 +91,7 @@ fn vole_send(
     py: Python<'_>,
     size: usize,
     width: usize,
+    checked: bool,
     code: &str,
     salt: &[u8],
     seed: &[u8],
@@ -86,7 +100,7 @@ fn vole_send(
     mut message: PyBuffer<u64>,
     mut b: PyBuffer<u64>,
 ) -> PyResult<()> {
-    let (plan, density) = (plan(size, width)?, density(code)?);
+    let (plan, density) = (plan(size, width, checked)?, density(code)?);
     let (salt, seed) = (columns::seed(salt, "salt")?, columns::seed(seed, "seed")?);
     let delta = blocks(delta, 1, "delta")?;
     let q = blocks(columns::read(&q, "q")?, plan.choices(), "q")?;
@@ -106,6 +120,7 @@ fn vole_receive(
     py: Python<'_>,
     size: usize,
     width: usize,
+    checked: bool,
     code: &str,
     salt: &[u8],
     seed: &[u8],
@@ -114,7 +129,7 @@ fn vole_receive(
     mut a: PyBuffer<u64>,
     mut c: PyBuffer<u64>,
 ) -> PyResult<()> {
-    let (plan, density) = (plan(size, width)?, density(code)?);
+    let (plan, density) = (plan(size, width, checked)?, density(code)?);
     let (salt, seed) = (columns::seed(salt, "salt")?, columns::seed(seed, "seed")?);
     let t = blocks(columns::read(&t, "t")?, plan.choices(), "t")?;
     let message = columns::read(&message, "message")?;
@@ -133,4 +148,38 @@ fn vole_receive(
         });
     });
     Ok(())
+}
+
+/// The receiver's masked sum and the hash of an honest answer, from a and c in rows of sixteen bytes.
+#[pyfunction]
+fn vole_claim<'py>(
+    py: Python<'py>,
+    seed: &[u8],
+    a: PyBuffer<u8>,
+    c: PyBuffer<u8>,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let seed = columns::seed(seed, "seed")?;
+    let (a, c) = (columns::read(&a, "a")?, columns::read(&c, "c")?);
+    let rows = a.len() / 16;
+    let (a, c) = (blocks(a, rows, "a")?, blocks(c, rows, "c")?);
+    let (masked, digest) = py.detach(|| threads::run(|| check::claim(&seed, &a, &c)));
+    let masked = PyBytes::new(py, &aes::to_bytes(masked));
+    Ok((masked, PyBytes::new(py, &digest)))
+}
+
+/// The sender's answer to a masked sum, from b in rows of sixteen bytes.
+#[pyfunction]
+fn vole_prove<'py>(
+    py: Python<'py>,
+    seed: &[u8],
+    delta: &[u8],
+    b: PyBuffer<u8>,
+    masked: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    let seed = columns::seed(seed, "seed")?;
+    let (delta, masked) = (blocks(delta, 1, "delta")?, blocks(masked, 1, "masked")?);
+    let b = columns::read(&b, "b")?;
+    let b = blocks(b, b.len() / 16, "b")?;
+    let digest = py.detach(|| threads::run(|| check::prove(&seed, delta[0], &b, masked[0])));
+    Ok(PyBytes::new(py, &digest))
 }

@@ -292,11 +292,12 @@ def okvs_sender_tags(
 
 # --- vole -------------------------------------------------------------------------------------------------------------
 
-def vole_sizes(size: int, width: int) -> tuple[int, int, int]: ...
-def vole_choices(size: int, width: int, seed: bytes, out: NDArray[np.uint8]) -> None: ...
+def vole_sizes(size: int, width: int, checked: bool) -> tuple[int, int, int]: ...
+def vole_choices(size: int, width: int, checked: bool, seed: bytes, out: NDArray[np.uint8]) -> None: ...
 def vole_send(
     size: int,
     width: int,
+    checked: bool,
     code: str,
     salt: bytes,
     seed: bytes,
@@ -308,6 +309,7 @@ def vole_send(
 def vole_receive(
     size: int,
     width: int,
+    checked: bool,
     code: str,
     salt: bytes,
     seed: bytes,
@@ -316,3 +318,5 @@ def vole_receive(
     a: NDArray[np.uint64],
     c: NDArray[np.uint64],
 ) -> None: ...
+def vole_claim(seed: bytes, a: NDArray[np.uint8], c: NDArray[np.uint8]) -> tuple[bytes, bytes]: ...
+def vole_prove(seed: bytes, delta: bytes, b: NDArray[np.uint8], masked: bytes) -> bytes: ...

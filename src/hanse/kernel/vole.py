@@ -30,13 +30,15 @@ class Run:
     """One run of at least ``size`` correlations, the same at both sides.
 
     ``width`` is the size of an element of a in bytes; ``density`` that of the code: 21 terms a row, or 7 (``fast``);
-    ``salt``, 32 public bytes, must be of this run alone. Raises ``ValueError`` for values that are none of these.
+    ``salt``, 32 public bytes, must be of this run alone; ``checked`` makes the trees whole, against a receiver that may
+    cheat. Raises ``ValueError`` for values that are none of these.
     """
 
     size: int
     width: Width
     density: Density
     salt: bytes
+    checked: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= MOST:
@@ -56,7 +58,7 @@ class Run:
     def choose(self, seed: bytes) -> Octets:
         """The receiver's choice bits, the lowest of each byte first: uint8[⌈choices/8⌉], from a fresh secret seed."""
         bits = np.empty(-(-self.choices // 8), dtype=np.uint8)
-        _kernel.vole_choices(self.size, self.width, seed, bits)
+        _kernel.vole_choices(self.size, self.width, self.checked, seed, bits)
         return bits
 
     def send(self, seed: bytes, delta: bytes, q: Octets) -> tuple[Octets, Octets]:
@@ -64,7 +66,7 @@ class Run:
         rows, _, blocks = self._sizes()
         message, b = np.empty(2 * blocks, np.uint64), np.empty(2 * rows, np.uint64)
         q = np.ascontiguousarray(q)
-        _kernel.vole_send(self.size, self.width, self.density, self.salt, seed, delta, q, message, b)
+        _kernel.vole_send(*self._public(), seed, delta, q, message, b)
         return message.view(np.uint8), self._cut(b, BLOCK_BYTES)
 
     def receive(self, seed: bytes, t: Octets, message: Octets) -> tuple[Octets, Octets]:
@@ -76,11 +78,28 @@ class Run:
         rows = self._sizes()[0]
         a, c = np.empty(rows * self.width // 8, np.uint64), np.empty(2 * rows, np.uint64)
         t, message = np.ascontiguousarray(t), np.ascontiguousarray(message)
-        _kernel.vole_receive(self.size, self.width, self.density, self.salt, seed, t, message, a, c)
+        _kernel.vole_receive(*self._public(), seed, t, message, a, c)
         return self._cut(a, self.width), self._cut(c, BLOCK_BYTES)
 
     def _sizes(self) -> tuple[int, int, int]:
-        return _kernel.vole_sizes(self.size, self.width)
+        return _kernel.vole_sizes(self.size, self.width, self.checked)
+
+    def _public(self) -> tuple[int, int, bool, str, bytes]:
+        return self.size, self.width, self.checked, self.density, self.salt
 
     def _cut(self, column: NDArray[np.uint64], width: int) -> Octets:
         return column.view(np.uint8)[: self.size * width]
+
+
+def claim(seed: bytes, a: Octets, c: Octets) -> tuple[bytes, bytes]:
+    """The receiver's challenge over a correlation of elements of 16 bytes: a masked sum, 16 bytes, and the answer, 32.
+
+    ``seed`` is drawn when the sender's message is there, and sent with the sum. The last row is then used up. If
+    c = b + Δ·a in every row, `prove` gives that answer; if not, nobody can but by guessing.
+    """
+    return _kernel.vole_claim(seed, a, c)
+
+
+def prove(seed: bytes, delta: bytes, b: Octets, masked: bytes) -> bytes:
+    """The sender's answer to the challenge of `claim`, 32 bytes."""
+    return _kernel.vole_prove(seed, delta, b, masked)
