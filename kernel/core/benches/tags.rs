@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hanse_kernel::{buckets, hashing, simd, tags, threads};
+use hanse_kernel::{buckets, hashing, matching, permutation, simd, tags, threads};
 
 const ROWS: usize = 1 << 18;
 const TRIES: usize = 15;
@@ -108,9 +108,35 @@ fn split() {
     }
 }
 
+/// Both sides of 2^20 rows of 16 bytes, half of them shared, in other orders.
+fn join() {
+    let rows = 1 << 20;
+    let left = bytes(16 * rows);
+    let mut order = vec![0; rows];
+    least("permutation of 2^20", rows, || {
+        permutation::fill_permutation(&mut order, &[2; 32])
+    });
+    let mut right: Vec<u8> = order
+        .iter()
+        .flat_map(|row| left[16 * *row as usize..][..16].to_vec())
+        .collect();
+    for row in right.chunks_exact_mut(32) {
+        row[0] ^= 1;
+    }
+    least(
+        "join of 2^20 and 2^20 rows, of both sides",
+        2 * rows,
+        || {
+            let (shared, _) = matching::join(&left, &right, 16).expect("no row twice");
+            assert_eq!(shared.len(), rows / 2);
+        },
+    );
+}
+
 fn main() {
     threads::set(1).expect("a pool of one thread");
     threads::run(hash);
     threads::run(split);
+    threads::run(join);
     threads::run(|| [16, 20, 22].map(code));
 }

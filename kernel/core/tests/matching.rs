@@ -1,6 +1,6 @@
 //! Joins and permutations against the obvious way of doing them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hanse_kernel::matching::{Duplicate, Side, join};
 use hanse_kernel::permutation::fill_permutation;
@@ -52,6 +52,28 @@ proptest! {
         let (plain, doubled) = (rows.concat(), doubled.concat());
         prop_assert_eq!(join(&doubled, &plain, 12), Err(Duplicate { side: Side::Left }));
         prop_assert_eq!(join(&plain, &doubled, 12), Err(Duplicate { side: Side::Right }));
+    }
+}
+
+#[test]
+fn rows_that_differ_only_at_their_ends_are_told_apart() {
+    for width in [12, 13, 16, 20, 32] {
+        // up to three rows of a side have the same leading bytes
+        let row = |number: u32, end: u32| {
+            let mut row = vec![7; width];
+            row[..4].copy_from_slice(&(number / 3).to_le_bytes());
+            row[width - 1] = end as u8;
+            row
+        };
+        let left: Vec<_> = (0..900).map(|number| row(number, number % 3)).collect();
+        let right: Vec<_> = (0..900)
+            .filter(|number| number % 7 < 3)
+            .map(|number| row(number, number % 3 + 2 * (number % 2)))
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .collect();
+        let joined = join(&left.concat(), &right.concat(), width);
+        assert_eq!(joined, Ok(obvious_join(&left, &right)), "{width} bytes");
     }
 }
 
