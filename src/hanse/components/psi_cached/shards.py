@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from hanse.sdk.files import write_whole
 RUN_IDS = 1 << 20
 SHARD_PAGES = 128
 TAG_BYTES = filters.TAG_BYTES
+WIDTHS = (TAG_BYTES, hashing.DIGEST_BYTES, 4)
+"""Bytes of a tag, of a digest and of a row in a run."""
+
 FILTER, COUNTS, ROWS, DIGESTS = "filter", "counts", "rows", "digests"
 
 
@@ -104,8 +108,7 @@ def list_shards(work: Work, journal: Journal) -> Iterator[filters.Pages]:
     runs = [_Run(work.run_path(run), work.shape.shards) for run in range(work.shape.runs)]
     done = work.shape.shards_in(journal.size_bytes(COUNTS) // 4)
     for shard in range(done, work.shape.shards):
-        parts = [run.part(shard) for run in runs]
-        tags, digests, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        tags, digests, rows = (_join(column) for column in zip(*(run.part(shard) for run in runs), strict=True))
         count = work.shape.pages_in(shard)
         try:
             pages = filters.encode(tags, shard * SHARD_PAGES, count, work.shape.pages, work.shape.low_bits)
@@ -122,12 +125,18 @@ def list_shards(work: Work, journal: Journal) -> Iterator[filters.Pages]:
 def _compute(work: Work, ids: Ids, run: int) -> list[NDArray[np.uint8]]:
     """Return the run's columns: where the part of each shard ends, then tags, digests and rows, shard by shard."""
     tags = np.ascontiguousarray(work.key.evaluate(ids)[:, :TAG_BYTES])
-    shards = (filters.pages_of(tags, work.shape.pages) // SHARD_PAGES).astype(np.uint16)
-    order = np.argsort(shards, kind="stable")
-    ends = np.cumsum(np.bincount(shards, minlength=work.shape.shards))
-    digests = hashing.digest_ids(ids, work.digest_key)
-    columns = (ends.astype("<i8"), tags[order], digests[order], work.rows_of(run, len(ids))[order])
-    return [np.ascontiguousarray(column).view(np.uint8).reshape(-1) for column in columns]
+    columns: list[NDArray[Any]] = [tags, hashing.digest_ids(ids, work.digest_key), work.rows_of(run, len(ids))]
+    ends = np.array([len(ids)])
+    if work.shape.shards > 1:
+        shards = (filters.pages_of(tags, work.shape.pages) // SHARD_PAGES).astype(np.uint16)
+        order = np.argsort(shards, kind="stable")
+        ends = np.cumsum(np.bincount(shards, minlength=work.shape.shards))
+        columns = [column[order] for column in columns]
+    return [np.ascontiguousarray(column).view(np.uint8).reshape(-1) for column in (ends.astype("<i8"), *columns)]
+
+
+def _join(columns: tuple[NDArray[np.uint8], ...]) -> NDArray[np.uint8]:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def _write(path: Path, columns: list[NDArray[np.uint8]]) -> None:
@@ -153,17 +162,20 @@ def read_shards(work: Work, done: int) -> Iterator[filters.Pages]:
 
 
 class _Run:
-    """A run that was written, mapped."""
+    """A run that was written. Its parts are read, not mapped: mapped pages of all runs would stay in memory."""
 
     def __init__(self, path: Path, shards: int) -> None:
-        data = np.memmap(path, np.uint8, "r")
-        self._ends = [0, *data[: 8 * shards].view("<i8").tolist()]
-        count, start = self._ends[-1], 8 * shards
-        self._columns = []
-        for width in (TAG_BYTES, hashing.DIGEST_BYTES, 4):
-            self._columns.append(data[start : start + count * width].reshape(count, width))
-            start += count * width
+        self._path = path
+        self._start = 8 * shards
+        self._ends = [0, *np.fromfile(path, "<i8", shards).tolist()]
 
     def part(self, shard: int) -> tuple[NDArray[np.uint8], ...]:
         """Return tags uint8[n, 16], digests uint8[n, 16] and rows uint8[n, 4] of a shard."""
-        return tuple(column[self._ends[shard] : self._ends[shard + 1]] for column in self._columns)
+        first, count = self._ends[shard], self._ends[shard + 1] - self._ends[shard]
+        columns, start = [], self._start
+        with self._path.open("rb") as file:
+            for width in WIDTHS:
+                file.seek(start + first * width)
+                columns.append(np.fromfile(file, np.uint8, count * width).reshape(count, width))
+                start += self._ends[-1] * width
+        return tuple(columns)
