@@ -883,6 +883,36 @@ The parties have fewer ids in common than was agreed.
 Use larger tables, or agree on a smaller minimum.
 请使用更大的表，或约定更小的最小值。
 
+409 psi_cached.layers
+Too many preparations of a table stand on one another.
+同一张表的增量准备次数过多。
+Prepare anew, without `previous`: a new key is due as well.
+请不带 `previous` 重新准备，同时更换密钥。
+
+409 psi_cached.other_hosts
+Nothing was prepared with one of the hosts.
+尚未与某一数据提供方做过准备。
+Use what was prepared with the same parties.
+请使用与相同参与方准备的结果。
+
+409 psi_cached.other_settings
+The earlier preparation was made under other settings.
+先前的准备使用了不同的参数。
+Set what it had, or prepare anew without `previous`.
+请使用与先前相同的参数，或不带 `previous` 重新准备。
+
+409 psi_cached.other_table
+A host's table is not the one that was prepared.
+数据提供方的表与准备时的不一致。
+Prepare today's table, with what was prepared before as `previous`.
+请以先前的准备为 `previous`，对当前的表做增量准备。
+
+413 psi_cached.too_many
+A table has more rows than can be prepared.
+表的行数超出可准备的上限。
+Split the table.
+请拆分该表。
+
 421 request.host
 The request is for another host.
 请求的主机名不正确。

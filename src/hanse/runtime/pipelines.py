@@ -268,11 +268,16 @@ def sources_of(spec: TaskSpec) -> set[TaskName]:
 
 
 def learns_of(step: Step) -> Iterator[Learns]:
-    """Yield the lines of who learns what that hold under the settings of this task."""
+    """Yield the lines of who learns what that hold under the settings of this task.
+
+    Where a model is used its settings are those of its training, which are not known here: every line that holds under
+    some of them is told.
+    """
     roles = {role_of(party) for party in step.parties}
     for line in step.component.card().learns:
         chosen = [settings.values() for party, settings in step.settings.items() if role_of(party) == line.role]
         said = [{**values, PREDICT: step.apply} for values in chosen] or [{PREDICT: step.apply}]
-        holds = all(values.get(name) == value for values in said for name, value in line.when.items())
+        conditions = [(name, value) for name, value in line.when.items() if name == PREDICT or not step.apply]
+        holds = all(values.get(name) == value for values in said for name, value in conditions)
         if line.role in roles and holds:
             yield line

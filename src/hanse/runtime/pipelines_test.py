@@ -89,6 +89,22 @@ def test_learns_lines_hold_under_their_settings_only(components: dict[str, Compo
             assert unknown == set(), f"{name} speaks of settings that it has not"
 
 
+@pytest.mark.parametrize("model", ["prepared.model", "model:model-1-prepared"])
+def test_where_a_model_is_used_all_is_told_that_its_settings_may_let_be_learnt(
+    components: dict[str, Component], model: str
+) -> None:
+    tasks = {
+        "data": demo()["tasks"]["data"],
+        "prepared": {"component": "psi_cached", "settings": {"share_result": False}, "inputs": {"table": "data.table"}},
+        "asked": {"component": "predict", "inputs": {"model": model, "table": "data.table"}},
+    }
+    found = ask({**demo(), "tasks": tasks}, components, GUEST, models={"model-1-prepared": "psi_cached"})
+    assert [line.when for line in found.learns["asked"] if line.role == "host"] == [
+        {"predict": True},
+        {"predict": True, "share_result": True},
+    ]
+
+
 BREAKS: list[tuple[str, list[str], Any, str, str]] = [
     ("no such component", ["tasks", "align", "component"], "fortune_teller", "align", "is no component"),
     ("no such task", ["tasks", "split", "inputs"], {"table": "nowhere.table"}, "split", "there is no task 'nowhere'"),

@@ -231,4 +231,5 @@ def _digest_key(factor: bytes) -> bytes:
 
 def _other_table() -> Exception:
     cause = "the table is not the one that was prepared: other rows, or the same in another order"
-    return fault("psi_cached.other_table", cause, "use the version that was prepared, or prepare this one")
+    remedy = "prepare today's table, with what was prepared before as `previous`"
+    return fault("psi_cached.other_table", cause, remedy)
