@@ -63,8 +63,9 @@ def test_names_and_help_are_there_in_english_and_chinese(component: Component) -
 
 @every_component
 def test_an_example_shows_the_settings(component: Component) -> None:
-    example = component.params.parse(component.example)
-    assert {name: example.values()[name] for name in component.example} == dict(component.example)
+    for settings in (component.example, *(variant.settings for variant in component.variants.values())):
+        example = component.params.parse(settings)
+        assert {name: example.values()[name] for name in settings} == dict(settings)
     assert component.params().checked() == component.params()
 
 

@@ -23,10 +23,18 @@ class Stranger(Message, frozen=True):
 
 
 def declared(component: Component) -> dict[str, type[Message]]:
-    """Return the messages that the component's folder and `hanse.protocols` declare, by name on the wire."""
-    package = f"hanse.components.{component.name}."
-    kinds = [kind for kind in _all(Message) if kind.__module__.startswith((package, "hanse.protocols."))]
-    return {str(kind.__struct_config__.tag): kind for kind in kinds if kind.__module__ in sys.modules}
+    """Return the messages that the component's folder and `hanse.protocols` declare, by name; its own one comes first."""
+    return _named("hanse.protocols.") | _named(f"hanse.components.{component.name}.")
+
+
+def _named(package: str) -> dict[str, type[Message]]:
+    found: dict[str, type[Message]] = {}
+    for kind in _all(Message):
+        module, name = kind.__module__, str(kind.__struct_config__.tag)
+        if module.startswith(package) and module in sys.modules and not module.endswith("_test"):
+            other = found.setdefault(name, kind)
+            assert other is kind, f"two messages are called {name}: of {other.__module__} and of {module}"
+    return found
 
 
 def _all(kind: type[Message]) -> Iterator[type[Message]]:

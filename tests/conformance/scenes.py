@@ -1,7 +1,8 @@
 """The catalogue on a stage: every component with generic inputs, so that one suite covers them all.
 
-A scene is one task: a component (or its `apply`), its `example` settings, and aligned tables of made-up people in every
-input port. What a scene needs of an earlier one (a fitted model) comes from running that one.
+A scene is one task: a component (or its `apply`), its `example` settings or one of its `variants`, and aligned tables
+of made-up people in every input port. What a scene needs of an earlier one (a fitted model) comes from
+running that one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hanse.core.roles import PartyId, role_of
 from hanse.core.specs import Disclosure
 from hanse.protocols.simulation import Killed, MemoryAttempt, Recorder, Wrap
 from hanse.runtime import catalogue
-from hanse.sdk import Model, Report, Rule, Table, run
+from hanse.sdk import Model, Params, Report, Rule, Table, run
 from hanse.sdk.component import Component, Value
 
 ROWS = 96
@@ -34,10 +35,18 @@ class Scene:
     component: Component
     parties: tuple[PartyId, ...]
     apply: bool = False
+    variant: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.component.name}{'.apply' if self.apply else ''}-{'+'.join(self.parties)}"
+        words = [f"{self.component.name}{'.apply' if self.apply else ''}", self.variant, "+".join(self.parties)]
+        return "-".join(filter(None, words))
+
+    @property
+    def settings(self) -> Params:
+        """The settings of all parties."""
+        varied = self.component.variants[self.variant].settings if self.variant else {}
+        return self.component.params.parse({**self.component.example, **varied})
 
     def play(
         self,
@@ -48,10 +57,9 @@ class Scene:
     ) -> dict[str, dict[str, Value]]:
         """Run the task once."""
         inputs: dict[str, dict[str, Value]] = {party: self._inputs(party) for party in self.parties}
-        settings = self.component.params.parse(self.component.example)
         return run(
             self.component,
-            settings,
+            self.settings,
             inputs,
             apply=self.apply,
             seed=seed,
@@ -77,7 +85,7 @@ class Scene:
     def _value(self, party: PartyId, kind: type[Value]) -> Value:
         if kind is Table:
             return people(party)
-        trained = undisturbed(Scene(self.component, self.parties))
+        trained = undisturbed(Scene(self.component, self.parties, variant=self.variant))
         return next(value for value in trained[party].values() if isinstance(value, kind))
 
 
@@ -113,12 +121,15 @@ def list_scenes() -> list[Scene]:
     """Return the scenes of the whole catalogue: with one host and with two, or with the guest alone; then `apply`."""
     scenes = []
     for component in catalogue.load_all().values():
-        for hosts in (1, 2) if "host" in component.roles else (0,):
-            hosted = tuple(PartyId(f"host-{number}") for number in range(1, hosts + 1))
-            parties = (PartyId("guest"), *hosted)
-            scenes.append(Scene(component, parties))
-            if component.apply:
-                scenes.append(Scene(component, parties, apply=True))
+        everywhere = (1, 2) if "host" in component.roles else (0,)
+        stages = {"": everywhere, **{name: variant.hosts for name, variant in component.variants.items()}}
+        for variant, numbers in stages.items():
+            for hosts in numbers:
+                hosted = tuple(PartyId(f"host-{number}") for number in range(1, hosts + 1))
+                parties = (PartyId("guest"), *hosted)
+                scenes.append(Scene(component, parties, variant=variant))
+                if component.apply:
+                    scenes.append(Scene(component, parties, apply=True, variant=variant))
     return scenes
 
 

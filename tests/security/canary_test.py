@@ -19,11 +19,16 @@ from hanse.core.specs import Disclosure
 from hanse.protocols.simulation import Recorder
 from hanse.runtime import catalogue
 from hanse.sdk import Table, run
-from hanse.sdk.component import Component
+from hanse.sdk.component import Component, Variant
 
 ROWS = 64
 PARTIES = (PartyId("guest"), PartyId("host-1"), PartyId("host-2"))
-TALKING = [component for component in catalogue.load_all().values() if "host" in component.roles]
+CASES = [
+    pytest.param(component, variant, id="-".join(filter(None, [component.name, variant])))
+    for component in catalogue.load_all().values()
+    if "host" in component.roles
+    for variant in ("", *component.variants)
+]
 
 
 def number_of(party: PartyId, row: int) -> float:
@@ -47,7 +52,7 @@ def people(party: PartyId, *, shared: bool) -> Table:
     columns: dict[str, object] = {"id": ids}
     if party == "guest":
         columns["y"] = [float(row % 2) for row in range(ROWS)]
-    columns["x"] = [number_of(party, row) for row in range(ROWS)]
+    columns["x0"] = [number_of(party, row) for row in range(ROWS)]
     columns["z"] = [number_of(party, row) * (-1) ** row for row in range(ROWS)]
     return Table.of(columns, id="id", label="y" if party == "guest" else None)  # type: ignore[arg-type]
 
@@ -71,41 +76,45 @@ def canaries(party: PartyId) -> set[bytes]:
     return found
 
 
-def received(component: Component, *, shared: bool) -> dict[PartyId, bytes]:
+def received(component: Component, variant: str = "", *, shared: bool) -> dict[PartyId, bytes]:
     """Run the component and return all that each party received, and all that it saved of it."""
     recorder = Recorder(payloads=True)
-    tables = {party: people(party, shared=shared) for party in PARTIES}
+    varied = component.variants.get(variant, Variant({}))
+    parties = PARTIES[: 1 + max(varied.hosts)]
+    tables = {party: people(party, shared=shared) for party in parties}
     inputs: dict[str, dict[str, Table]] = {
         party: {port: tables[party] for port, kind in component.takes(role_of(party)).items() if kind is Table}
-        for party in PARTIES
+        for party in parties
     }
-    settings = component.params.parse(component.example)
+    settings = component.params.parse({**component.example, **varied.settings})
     run(component, settings, inputs, disclosure=Disclosure(limit=1e12), wrap=recorder)
     pairs = list(zip(recorder.sent, recorder.raw, strict=True))
-    return {party: b"\n".join(raw for sent, raw in pairs if sent.receiver == party) for party in PARTIES}
+    return {party: b"\n".join(raw for sent, raw in pairs if sent.receiver == party) for party in parties}
 
 
-@pytest.mark.parametrize("component", TALKING, ids=lambda component: component.name)
-def test_no_value_of_a_party_is_in_what_the_others_receive(component: Component) -> None:
-    heard = received(component, shared=True)
-    for owner in PARTIES:
-        for listener in PARTIES:
+@pytest.mark.parametrize(("component", "variant"), CASES)
+def test_no_value_of_a_party_is_in_what_the_others_receive(component: Component, variant: str) -> None:
+    heard = received(component, variant, shared=True)
+    for owner in heard:
+        for listener in heard:
             if owner != listener:
                 leaked = [canary for canary in canaries(owner) if canary in heard[listener]]
                 assert leaked == [], f"{listener} received values of {owner}"
 
 
-def test_no_id_that_is_not_shared_is_in_what_the_others_receive() -> None:
-    heard = received(psi, shared=False)
+@pytest.mark.parametrize("variant", ["", *psi.variants])
+def test_no_id_that_is_not_shared_is_in_what_the_others_receive(variant: str) -> None:
+    heard = received(psi, variant, shared=False)
     assert all(heard.values())
-    for owner in PARTIES:
-        for listener in PARTIES:
+    for owner in heard:
+        for listener in heard:
             if owner != listener:
                 assert not any(canary in heard[listener] for canary in canaries(owner))
 
 
-def test_shared_ids_do_not_travel_in_the_clear_either() -> None:
-    for raw in received(psi, shared=True).values():
+@pytest.mark.parametrize("variant", ["", *psi.variants])
+def test_shared_ids_do_not_travel_in_the_clear_either(variant: str) -> None:
+    for raw in received(psi, variant, shared=True).values():
         assert b"known" not in raw
 
 

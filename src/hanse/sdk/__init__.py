@@ -2,7 +2,7 @@
 
 from hanse.protocols.channel import Party, Peer, PeerLost, Peers, ProtocolError
 from hanse.protocols.messages import Message
-from hanse.sdk.component import Component
+from hanse.sdk.component import Component, Variant
 from hanse.sdk.model import Model, Report, Rule
 from hanse.sdk.params import Params
 from hanse.sdk.run import run
@@ -21,5 +21,6 @@ __all__ = [
     "Report",
     "Rule",
     "Table",
+    "Variant",
     "run",
 ]

@@ -55,6 +55,14 @@ _line = re.compile(rf"^({'|'.join(ROLES)}):\s*(.*)$")
 _condition = re.compile(r"\s*\[([^\[\]]*=[^\[\]]*)\]\.?$")
 
 
+@dataclass(frozen=True)
+class Variant:
+    """Settings under which a component speaks otherwise than under its example, and with how many hosts it can."""
+
+    settings: Mapping[str, Any]
+    hosts: tuple[int, ...] = (1, 2)
+
+
 @dataclass(frozen=True, eq=False)
 class Component:
     """An algorithm of the catalogue.
@@ -63,7 +71,8 @@ class Component:
     `optional` names input ports that may be absent (the role then gets None). `apply` says how to use what was fitted:
     its functions get `model` (this party's own part), then `apply_inputs`, and the settings of the training.
     `check(role, settings, schemas)` says in words what is wrong with the schemas of the input ports that are known,
-    before any data is touched. `example` holds small settings, as a pipeline says them, for documentation and tests.
+    before any data is touched. `example` holds small settings, as a pipeline says them, for documentation and tests;
+    `variants`, by name, what else the conformance suite is to play, where settings change what is said.
     """
 
     name: str
@@ -77,6 +86,7 @@ class Component:
     apply_outputs: PortsByRole = field(default_factory=dict)
     optional: tuple[str, ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     check: Check | None = None
 
     def takes(self, role: Role, *, apply: bool = False) -> Ports:

@@ -8,11 +8,25 @@ from hanse.sdk import Params
 
 
 class Settings(Params, frozen=True):
-    """How ids are compared and who gets the result."""
+    """How ids are compared, what becomes known, and who gets it."""
 
     method: Annotated[
-        Literal["ecdh"], msgspec.Meta(title="Method", description="ecdh: blinding on Curve25519, for any size.")
-    ] = "ecdh"
+        Literal["auto", "ecdh", "vole"],
+        msgspec.Meta(
+            title="Method",
+            description="ecdh: blinding on Curve25519, least set-up and fewest assumptions. vole: a silent VOLE and an "
+            "encoded set, several times faster and smaller for large sets. auto: the guest takes what is faster for "
+            "the sizes and the link, and says why.",
+        ),
+    ] = "auto"
+    result: Annotated[
+        Literal["shared", "difference", "count"],
+        msgspec.Meta(
+            title="Result",
+            description="shared: the rows that all parties have, in one order. difference: each party's own rows that "
+            "not all others have. count: the guest learns how many are shared, and nobody which (one host, by ecdh).",
+        ),
+    ] = "shared"
     share_result: Annotated[
         bool,
         msgspec.Meta(
@@ -30,3 +44,35 @@ class Settings(Params, frozen=True):
             extra_json_schema={"unit": "rows"},
         ),
     ] = 1
+    payload: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            title="Columns for the guest",
+            description="Set for a host: the guest gets these columns of the host's shared rows. Needs one host, and "
+            "the result shared.",
+        ),
+    ] = ()
+    code: Annotated[
+        Literal["conservative", "fast"],
+        msgspec.Meta(
+            title="Code of the VOLE",
+            description="Only for vole. conservative: expander of weight 21. fast: weight 7, less computing on a "
+            "younger assumption.",
+        ),
+    ] = "conservative"
+    bandwidth_mbit_s: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            le=1_000_000,
+            title="Bandwidth",
+            description="Of the link to the hosts, for `auto`; 0: measure it when the choice depends on it.",
+            extra_json_schema={"unit": "Mbit/s"},
+        ),
+    ] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.result == "count" and self.method == "vole":
+            raise ValueError("a count is made by the method ecdh; choose that or auto")
+        if self.payload and self.result != "shared":
+            raise ValueError("columns for the guest need the result shared")

@@ -1,0 +1,94 @@
+"""The oblivious function of Raghuraman and Rindal (CCS 2022) for one bucket, on a silent VOLE and an OKVS.
+
+The guest encodes H(x) of its digests into P, so that Decode(P, x) = H(x), and sends A + P, with A of the VOLE
+C = B + Δ·A. F(y) = H2(Decode(B + Δ·(A + P), y) + Δ·H(y), y); for the guest's own digests that is H2(Decode(C, x), x).
+Row and H of a digest come from one hash block under a key that the guest draws with P and sends beside it.
+"""
+
+import asyncio
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hanse.core.faults import fault
+from hanse.kernel import okvs
+from hanse.kernel.vole import Width
+from hanse.protocols import vole
+from hanse.protocols.channel import Party, Peer
+from hanse.protocols.messages import Message
+from hanse.protocols.psi.tags import demand_distinct
+from hanse.protocols.psi.together import together
+
+Bytes = NDArray[np.uint8]
+Keys = tuple[bytes, ...]
+Code = Literal["conservative", "fast"]
+
+KEY_BYTES = 32
+ENCODINGS = 8
+"""An encoding fails with less than 2^-40; each try has a key of its own, and nothing was sent before."""
+
+
+class EncodedSet(Message, frozen=True):
+    """guest → host: the encoding of the guest's digests, masked by its half of the VOLE, and the key of its rows."""
+
+    max_bytes: ClassVar[int] = 1 << 28
+    key: NDArray[np.uint8]
+    elements: NDArray[np.uint8]
+
+
+class Bucket(NamedTuple):
+    """What both sides know of the exchange for one bucket: the guest's places, the bytes of an element, code, salt."""
+
+    places: int
+    width: Width
+    code: Code
+    salt: bytes
+
+
+async def evaluate(me: Party, host: Peer, digests: Bytes, bucket: Bucket, keys: Keys) -> list[Bytes]:
+    """Guest: return F(x) of the digests under each key, uint8[n, 16]. Raises ProtocolError."""
+    layout = okvs.layout(bucket.places, bucket.width)
+    (row_key, encoded), receiver = await together(
+        _encode(me, digests, layout), vole.guest(me, host, layout.size, *bucket[1:])
+    )
+    masked = np.bitwise_xor(encoded, receiver.a, out=encoded)
+    await host.send(EncodedSet(np.frombuffer(row_key, np.uint8), masked))
+    return [await asyncio.to_thread(okvs.receiver_tags, receiver.c, digests, row_key, layout, key) for key in keys]
+
+
+async def _encode(me: Party, digests: Bytes, layout: okvs.Layout) -> tuple[bytes, Bytes]:
+    for _ in range(ENCODINGS):
+        key = me.rng.seed()
+        try:
+            return key, await asyncio.to_thread(okvs.encode, digests, key, layout, me.rng.seed())
+        except okvs.EncodingFailed:
+            continue
+    await asyncio.to_thread(demand_distinct, digests)
+    raise fault("psi.unlucky", f"{ENCODINGS} encodings of this party's ids have failed", "run the task again")
+
+
+class Function:
+    """Host: F of one bucket. `values` waits until `serve` has had the guest's part."""
+
+    def __init__(self, me: Party, guest: Peer, bucket: Bucket) -> None:
+        self._me, self._guest, self._bucket = me, guest, bucket
+        self._layout = okvs.layout(bucket.places, bucket.width)
+        self._served = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Take part in the VOLE and receive the guest's encoding. Raises ProtocolError."""
+        sender = await vole.host(self._me, self._guest, self._layout.size, *self._bucket[1:])
+        message = await self._guest.recv(EncodedSet)
+        self._guest.must(len(message.key) == KEY_BYTES, f"a key of {KEY_BYTES} bytes")
+        size_bytes = self._layout.size * self._bucket.width
+        self._guest.must(len(message.elements) == size_bytes, "an encoding of the agreed size")
+        self._parts = sender, message.elements, message.key.tobytes()
+        self._served.set()
+
+    async def values(self, digests: Bytes, keys: Keys) -> list[Bytes]:
+        """Return F(y) of my digests under each key, uint8[n, 16]."""
+        await self._served.wait()
+        sender, elements, row_key = self._parts
+        parts = sender.b, sender.delta, elements, digests, row_key, self._layout
+        return [await asyncio.to_thread(okvs.sender_tags, *parts, key) for key in keys]
