@@ -59,8 +59,7 @@ pub trait Element: Copy + Default + Send + Sync + Zeroize {
     fn add(&mut self, other: Self);
     /// This element where `bit` is 1, zero where it is 0; in constant time.
     fn times(self, bit: u32) -> Self;
-    #[cfg(target_arch = "x86_64")]
-    #[doc(hidden)]
+    /// Words of eight bytes that an element consists of.
     const WORDS: usize;
 }
 
@@ -73,7 +72,6 @@ impl Element for u64 {
     fn times(self, bit: u32) -> Self {
         self & u64::from(bit).wrapping_neg()
     }
-    #[cfg(target_arch = "x86_64")]
     const WORDS: usize = 1;
 }
 
@@ -87,7 +85,6 @@ impl Element for Block {
         let mask = u64::from(bit).wrapping_neg();
         [self[0] & mask, self[1] & mask]
     }
-    #[cfg(target_arch = "x86_64")]
     const WORDS: usize = 2;
 }
 
@@ -264,10 +261,7 @@ fn convolve<T: Element>(key: &aes::Key, first: u64, y: &mut [T]) {
 mod x86 {
     use core::arch::x86_64::*;
 
-    use super::{
-        Block, DRAWN, Element, GRAIN, WINDOW, WORDS_PER_BLOCK, aes, convolve, fill_words, place,
-        taps,
-    };
+    use super::{DRAWN, Element, GRAIN, WINDOW, WORDS_PER_BLOCK, aes, convolve, fill_words, place};
 
     #[target_feature(enable = "avx2,bmi2")]
     pub fn convolve_256<T: Element>(key: &aes::Key, first: u64, y: &mut [T]) {
@@ -308,129 +302,175 @@ mod x86 {
         }
     }
 
-    /// Registers ahead of the one at hand: 32 positions of blocks fill eight, those of words four.
-    const REGISTERS: usize = 8;
-
-    /// Keeps the positions ahead in registers. The one at hand is spread over a register and added where its taps say.
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi2")]
+    /// Keeps the positions ahead in registers, eight positions to a block, as bit matrices.
+    ///
+    /// Block n of the result is y_n = (1 + L_n)⁻¹·(x_n + what was added to it before), and then C_n,b·y_n is added to block
+    /// n + b, for b = 1 … 4. L_n and C_n,b are 8×8 matrices of taps: one instruction multiplies all eight positions by one,
+    /// for eight bytes of the elements.
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
     pub fn convolve_512<T: Element>(key: &aes::Key, first: u64, y: &mut [T]) {
-        if T::WORDS == 2 {
-            // SAFETY: an element is two words without padding
-            let y = unsafe { std::slice::from_raw_parts_mut(y.as_mut_ptr().cast(), y.len()) };
-            convolve_blocks(key, first, y);
-        } else {
-            // SAFETY: an element is one word
-            let y = unsafe { std::slice::from_raw_parts_mut(y.as_mut_ptr().cast(), y.len()) };
-            convolve_words(key, first, y);
+        const { assert!(size_of::<T>() == 8 * T::WORDS && align_of::<T>() == 8) };
+        // SAFETY: an element is its words, without padding
+        let words = unsafe {
+            std::slice::from_raw_parts_mut(y.as_mut_ptr().cast::<u64>(), y.len() * T::WORDS)
+        };
+        match T::WORDS {
+            1 => convolve_words::<1>(key, first, words),
+            _ => convolve_words::<2>(key, first, words),
+        }
+    }
+
+    /// Byte j of the value is 1 << j; and, backwards, 1 << (7 − j).
+    const ONES: i64 = 0x8040_2010_0804_0201_u64 as i64;
+    const BACKWARDS: i64 = 0x0102_0408_1020_4080;
+
+    /// Blocks of eight positions that a tap can reach, after the own one.
+    const REACHED: usize = WINDOW.div_ceil(8) + 1;
+
+    /// The matrices of one block: (1 + L)⁻¹, and C_1 … C_4 in the words from 1 on of the second.
+    ///
+    /// A matrix as a factor has row i in byte 7 − i; as what is multiplied, column j in byte j. The first form comes from
+    /// the second by reversing the bytes and transposing.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
+    fn matrices(words: &[u32; 8]) -> (__m512i, __m512i) {
+        // SAFETY: eight words are there
+        let words = unsafe { _mm256_loadu_si256(words.as_ptr().cast()) };
+        let random = _mm512_and_si512(
+            _mm512_cvtepu32_epi64(words),
+            _mm512_set1_epi64((1 << WINDOW) - 1),
+        );
+        let taps = _mm512_or_si512(random, _mm512_set1_epi64(1 << WINDOW));
+        // bit 8b + k of word s: whether position s is added to position k of the block b further on
+        let taps = _mm512_sllv_epi64(taps, _mm512_set_epi64(8, 7, 6, 5, 4, 3, 2, 1));
+        let columns = _mm512_permutexvar_epi8(transposition(false), taps);
+        let reversed = _mm512_permutexvar_epi8(transposition(true), taps);
+        let factors = _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(BACKWARDS), reversed);
+
+        let product = |x: __m128i, factor: __m128i| _mm_gf2p8affine_epi64_epi8::<0>(x, factor);
+        let factor = |x: __m128i| {
+            let reversal = _mm_set_epi64x(0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607);
+            product(_mm_set1_epi64x(BACKWARDS), _mm_shuffle_epi8(x, reversal))
+        };
+        // L⁸ = 0, so that (1 + L)⁻¹ = (1 + L)·(1 + L²)·(1 + L⁴)
+        let power = _mm512_castsi512_si128(columns);
+        let power_factor = _mm512_castsi512_si128(factors);
+        let second = product(power, power_factor);
+        let second_factor = factor(second);
+        let fourth = product(second, second_factor);
+        let inverse = _mm_xor_si128(fourth, _mm_set1_epi64x(ONES));
+        let inverse = _mm_xor_si128(inverse, product(inverse, second_factor));
+        let inverse = _mm_xor_si128(inverse, product(inverse, power_factor));
+        (_mm512_broadcastq_epi64(factor(inverse)), factors)
+    }
+
+    /// Byte 8j + i is taken from byte 8i + j, or from 8·(7 − i) + j.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn transposition(reversed: bool) -> __m512i {
+        let table: [u8; 64] = std::array::from_fn(|to| {
+            let (j, i) = (to / 8, to % 8);
+            (8 * if reversed { 7 - i } else { i } + j) as u8
+        });
+        // SAFETY: the table has 64 bytes
+        unsafe { _mm512_loadu_si512(table.as_ptr().cast()) }
+    }
+
+    /// Eight positions, of one or two words each, as bit matrices: a word for each byte of the elements.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
+    fn load<const WORDS: usize>(from: &[u64]) -> [__m512i; WORDS] {
+        debug_assert_eq!(from.len(), 8 * WORDS);
+        let from = from.as_ptr().cast::<__m512i>();
+        // SAFETY: 8·WORDS words are there
+        let [first, last] = unsafe {
+            [
+                _mm512_loadu_si512(from),
+                _mm512_loadu_si512(from.add(WORDS - 1)),
+            ]
+        };
+        let table: [[u8; 64]; WORDS] = std::array::from_fn(|register| {
+            std::array::from_fn(|to| {
+                let (byte, position) = (8 * register + to / 8, 7 - to % 8);
+                (8 * WORDS * position + byte) as u8
+            })
+        });
+        table.map(|table| {
+            // SAFETY: the table has 64 bytes
+            let table = unsafe { _mm512_loadu_si512(table.as_ptr().cast()) };
+            let bytes = if WORDS == 1 {
+                _mm512_permutexvar_epi8(table, first)
+            } else {
+                _mm512_permutex2var_epi8(first, table, last)
+            };
+            _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(BACKWARDS), bytes)
+        })
+    }
+
+    /// What [`load`] was given.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
+    fn store<const WORDS: usize>(matrices: [__m512i; WORDS], to: &mut [u64]) {
+        debug_assert_eq!(to.len(), 8 * WORDS);
+        let bytes = matrices
+            .map(|matrix| _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(ONES), matrix));
+        let to = to.as_mut_ptr().cast::<__m512i>();
+        for register in 0..WORDS {
+            let table: [u8; 64] = std::array::from_fn(|place| {
+                let place = 64 * register + place;
+                let (position, byte) = (place / (8 * WORDS), place % (8 * WORDS));
+                (8 * byte + position) as u8
+            });
+            // SAFETY: the table has 64 bytes, and 8·WORDS words are there
+            unsafe {
+                let table = _mm512_loadu_si512(table.as_ptr().cast());
+                let words = if WORDS == 1 {
+                    _mm512_permutexvar_epi8(table, bytes[0])
+                } else {
+                    _mm512_permutex2var_epi8(bytes[0], table, bytes[WORDS - 1])
+                };
+                _mm512_storeu_si512(to.add(register), words);
+            }
         }
     }
 
     #[inline]
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi2")]
-    fn convolve_blocks(key: &aes::Key, first: u64, y: &mut [Block]) {
-        const LANES: usize = 4;
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
+    fn convolve_words<const WORDS: usize>(key: &aes::Key, first: u64, y: &mut [u64]) {
         let mut words = [[0u32; WORDS_PER_BLOCK]; DRAWN / WORDS_PER_BLOCK];
-        let mut ahead = [_mm512_setzero_si512(); REGISTERS];
-        for (index, y) in y.chunks_mut(DRAWN).enumerate() {
-            let blocks = y.len() / WORDS_PER_BLOCK;
+        let mut ahead = [[_mm512_setzero_si512(); WORDS]; REACHED];
+        for (index, y) in y.chunks_mut(DRAWN * WORDS).enumerate() {
+            let blocks = y.len() / WORDS / WORDS_PER_BLOCK;
             let first = first + (index * DRAWN / WORDS_PER_BLOCK) as u64;
             fill_words(key, first, &mut words[..blocks]);
-            for (y, words) in y.chunks_exact_mut(LANES).zip(&words) {
-                let at = y.as_mut_ptr().cast::<__m512i>();
-                // SAFETY: the chunk is four blocks
-                let own = unsafe { _mm512_loadu_si512(at) };
-                ahead[0] = _mm512_xor_si512(ahead[0], own);
-                macro_rules! push {
-                    ($lane:literal) => {{
-                        let spread = _mm512_shuffle_i64x2::<{ 0x55 * $lane }>(ahead[0], ahead[0]);
-                        // two bits of the mask for each position from the one at `$lane` of this register on
-                        let bits = _pdep_u64(
-                            u64::from(taps(words[$lane])) << ($lane + 1),
-                            0x5555_5555_5555_5555,
-                        ) * 3;
-                        for (register, ahead) in ahead.iter_mut().enumerate() {
-                            let mask = (bits >> (8 * register)) as __mmask8;
-                            *ahead = _mm512_mask_xor_epi64(*ahead, mask, *ahead, spread);
-                        }
-                    }};
+            let (words, _) = words.as_flattened().as_chunks::<8>();
+            for (y, words) in y.chunks_exact_mut(8 * WORDS).zip(words) {
+                let (inverse, factors) = matrices(words);
+                let own = load::<WORDS>(y);
+                let block: [__m512i; WORDS] = std::array::from_fn(|register| {
+                    let sum = _mm512_xor_si512(own[register], ahead[0][register]);
+                    _mm512_gf2p8affine_epi64_epi8::<0>(sum, inverse)
+                });
+                for further in 1..=REACHED {
+                    let factor =
+                        _mm512_permutexvar_epi64(_mm512_set1_epi64(further as i64), factors);
+                    for register in 0..WORDS {
+                        let added = _mm512_gf2p8affine_epi64_epi8::<0>(block[register], factor);
+                        ahead[further - 1][register] = if further < REACHED {
+                            _mm512_xor_si512(ahead[further][register], added)
+                        } else {
+                            added
+                        };
+                    }
                 }
-                push!(0);
-                push!(1);
-                push!(2);
-                push!(3);
-                // SAFETY: as for the load
-                unsafe { _mm512_storeu_si512(at, ahead[0]) };
-                for register in 1..REGISTERS {
-                    ahead[register - 1] = ahead[register];
-                }
-                ahead[REGISTERS - 1] = _mm512_setzero_si512();
+                store::<WORDS>(block, y);
             }
         }
-        for (register, y) in y[..WINDOW + 4].chunks_exact_mut(LANES).enumerate() {
-            let at = y.as_mut_ptr().cast::<__m512i>();
-            // SAFETY: the chunk is four blocks
-            unsafe {
-                _mm512_storeu_si512(
-                    at,
-                    _mm512_xor_si512(_mm512_loadu_si512(at), ahead[register]),
-                );
-            }
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi2")]
-    fn convolve_words(key: &aes::Key, first: u64, y: &mut [u64]) {
-        const LANES: usize = 8;
-        // 25 positions from any of the eight lanes on: five registers
-        const REGISTERS: usize = 5;
-        let mut words = [[0u32; WORDS_PER_BLOCK]; DRAWN / WORDS_PER_BLOCK];
-        let mut ahead = [_mm512_setzero_si512(); REGISTERS];
-        for (index, y) in y.chunks_mut(DRAWN).enumerate() {
-            let blocks = y.len() / WORDS_PER_BLOCK;
-            let first = first + (index * DRAWN / WORDS_PER_BLOCK) as u64;
-            fill_words(key, first, &mut words[..blocks]);
-            let words = words.as_flattened();
-            for (y, words) in y.chunks_exact_mut(LANES).zip(words.chunks_exact(LANES)) {
-                let at = y.as_mut_ptr().cast::<__m512i>();
-                // SAFETY: the chunk is eight words
-                let own = unsafe { _mm512_loadu_si512(at) };
-                ahead[0] = _mm512_xor_si512(ahead[0], own);
-                macro_rules! push {
-                    ($lane:literal) => {{
-                        let spread = _mm512_permutexvar_epi64(_mm512_set1_epi64($lane), ahead[0]);
-                        let bits = u64::from(taps(words[$lane])) << ($lane + 1);
-                        for (register, ahead) in ahead.iter_mut().enumerate() {
-                            let mask = (bits >> (8 * register)) as __mmask8;
-                            *ahead = _mm512_mask_xor_epi64(*ahead, mask, *ahead, spread);
-                        }
-                    }};
-                }
-                push!(0);
-                push!(1);
-                push!(2);
-                push!(3);
-                push!(4);
-                push!(5);
-                push!(6);
-                push!(7);
-                // SAFETY: as for the load
-                unsafe { _mm512_storeu_si512(at, ahead[0]) };
-                for register in 1..REGISTERS {
-                    ahead[register - 1] = ahead[register];
-                }
-                ahead[REGISTERS - 1] = _mm512_setzero_si512();
-            }
-        }
-        for (register, y) in y[..32].chunks_exact_mut(LANES).enumerate() {
-            let at = y.as_mut_ptr().cast::<__m512i>();
-            // SAFETY: the chunk is eight words
-            unsafe {
-                _mm512_storeu_si512(
-                    at,
-                    _mm512_xor_si512(_mm512_loadu_si512(at), ahead[register]),
-                );
-            }
+        for (ahead, y) in ahead.iter().zip(y.chunks_exact_mut(8 * WORDS)) {
+            let own = load::<WORDS>(y);
+            let sum =
+                std::array::from_fn(|register| _mm512_xor_si512(own[register], ahead[register]));
+            store::<WORDS>(sum, y);
         }
     }
 }
