@@ -7,7 +7,7 @@ use std::time::Instant;
 use hanse_kernel::aes::{self, Block};
 use hanse_kernel::codes::{Code, Density};
 use hanse_kernel::vole::{self, Field, Noise, Plan, Run};
-use hanse_kernel::{ggm, simd, threads};
+use hanse_kernel::{ggm, memory, simd, threads};
 
 const SALT: [u8; 32] = [1; 32];
 const DELTA: Block = [0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3211];
@@ -35,11 +35,14 @@ fn sides<T: Noise>(size: usize, density: Density) {
         .map(|(index, q)| aes::xor(*q, DELTA.map(|word| word & chosen(index))))
         .collect();
     let mut message = vec![[0; 2]; plan.message_blocks()];
-    let mut b = vec![[0; 2]; plan.rows()];
+    let mut b = memory::zeros::<Block>(plan.rows());
     let send = least(|| {
         run.send(&[3; 32], DELTA, &q, &mut message, &mut b);
     });
-    let (mut a, mut c) = (vec![T::default(); plan.rows()], vec![[0; 2]; plan.rows()]);
+    let (mut a, mut c) = (
+        memory::zeros::<T>(plan.rows()),
+        memory::zeros::<Block>(plan.rows()),
+    );
     let receive = least(|| {
         run.receive(&[4; 32], &t, &message, &mut a, &mut c);
     });
@@ -78,9 +81,9 @@ fn steps(size: usize) {
     );
     for density in [Density::Conservative, Density::Fast] {
         let code = Code::new(rows, density, &[7; 16]);
-        let (mut x, mut y) = (vec![[1; 2]; rows], vec![[1; 2]; rows]);
+        let (mut x, mut y) = (memory::zeros::<Block>(rows), memory::zeros::<Block>(rows));
         let blocks = least(|| code.encode(&mut x, &mut y));
-        let (mut x, mut y) = (vec![1u64; rows], vec![1u64; rows]);
+        let (mut x, mut y) = (memory::zeros::<u64>(rows), memory::zeros::<u64>(rows));
         let words = least(|| code.encode(&mut x, &mut y));
         println!(
             "code {density:?}: 16-byte elements {blocks:.1} ms, 8-byte elements {words:.1} ms"

@@ -257,7 +257,11 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "aes,sse4.1")]
     fn load_rounds(rounds: &[Block; 11]) -> [__m128i; 11] {
-        rounds.map(|key| _mm_set_epi64x(key[1] as i64, key[0] as i64))
+        let mut keys = [_mm_setzero_si128(); 11];
+        for (key, round) in keys.iter_mut().zip(rounds) {
+            *key = _mm_set_epi64x(round[1] as i64, round[0] as i64);
+        }
+        keys
     }
 
     #[inline]
@@ -285,14 +289,15 @@ mod x86 {
     ) {
         debug_assert_eq!(blocks.len(), LANES);
         let at = blocks.as_mut_ptr().cast::<__m128i>();
-        let mut x: [__m128i; LANES] = std::array::from_fn(|lane| {
-            if WHAT == STREAM {
+        let mut x = [_mm_setzero_si128(); LANES];
+        for (lane, x) in x.iter_mut().enumerate() {
+            *x = if WHAT == STREAM {
                 _mm_set_epi64x(0, first.wrapping_add(lane as u64) as i64)
             } else {
                 // SAFETY: lane < blocks.len()
                 unsafe { _mm_loadu_si128(at.add(lane)) }
-            }
-        });
+            };
+        }
         let mut keep = x;
         permute_128(keys, &mut x);
         if WHAT == HASH_TWEAKED {
@@ -347,9 +352,11 @@ mod x86 {
         };
         for (index, batch) in batches[..whole].iter().enumerate() {
             let from = batch.as_ptr().cast::<__m128i>();
-            // SAFETY: lane < PARENTS
-            let keep: [__m128i; PARENTS] =
-                std::array::from_fn(|lane| unsafe { _mm_loadu_si128(from.add(lane)) });
+            let mut keep = [_mm_setzero_si128(); PARENTS];
+            for (lane, keep) in keep.iter_mut().enumerate() {
+                // SAFETY: lane < PARENTS
+                *keep = unsafe { _mm_loadu_si128(from.add(lane)) };
+            }
             let (mut even, mut odd) = (keep, keep);
             permute_128(&left, &mut even);
             permute_128(&right, &mut odd);
@@ -382,7 +389,11 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "avx512f,vaes")]
     fn widen(keys: &[__m128i; 11]) -> [__m512i; 11] {
-        keys.map(|key| _mm512_broadcast_i32x4(key))
+        let mut wide = [_mm512_setzero_si512(); 11];
+        for (wide, key) in wide.iter_mut().zip(keys) {
+            *wide = _mm512_broadcast_i32x4(*key);
+        }
+        wide
     }
 
     #[inline]
@@ -419,14 +430,15 @@ mod x86 {
         at: *mut i64,
         words: __mmask8,
     ) {
-        let mut x: [__m512i; LANES] = std::array::from_fn(|lane| {
-            if WHAT == STREAM {
+        let mut x = [_mm512_setzero_si512(); LANES];
+        for (lane, x) in x.iter_mut().enumerate() {
+            *x = if WHAT == STREAM {
                 places(first.wrapping_add(4 * lane as u64))
             } else {
                 // SAFETY: the caller has room for LANES registers, the last one up to `words`, which masks the access
                 unsafe { _mm512_maskz_loadu_epi64(mask::<LANES>(lane, words), at.add(8 * lane)) }
-            }
-        });
+            };
+        }
         let mut keep = x;
         permute_512(keys, &mut x);
         if WHAT == HASH_TWEAKED {
@@ -516,8 +528,10 @@ mod x86 {
             let to = children.as_mut_ptr().cast::<__m512i>();
             // SAFETY: both chunks are whole here: PARENTS blocks are read and 2·PARENTS written
             unsafe {
-                let keep: [__m512i; LANES] =
-                    std::array::from_fn(|lane| _mm512_loadu_si512(from.add(lane)));
+                let mut keep = [_mm512_setzero_si512(); LANES];
+                for (lane, keep) in keep.iter_mut().enumerate() {
+                    *keep = _mm512_loadu_si512(from.add(lane));
+                }
                 let (mut even, mut odd) = (keep, keep);
                 permute_512(&left, &mut even);
                 permute_512(&right, &mut odd);

@@ -168,16 +168,12 @@ impl Code {
 
     /// Adds an element of `region` to each row of `x`, which starts at row `row`.
     fn add_region<T: Element>(&self, row: usize, x: &mut [T], index: usize, region: &[T]) {
-        let mut words = [[0u32; WORDS_PER_BLOCK]; BATCH / WORDS_PER_BLOCK];
+        let mut words = [[0; 2]; BATCH / WORDS_PER_BLOCK];
         for (batch, x) in x.chunks_mut(BATCH).enumerate() {
             let words = &mut words[..x.len() / WORDS_PER_BLOCK];
             let place = index * self.rows + row + batch * BATCH;
-            fill_words(
-                &self.key,
-                EXPANDER + (place / WORDS_PER_BLOCK) as u64,
-                words,
-            );
-            let words = words.as_flattened();
+            self.key
+                .fill(EXPANDER + (place / WORDS_PER_BLOCK) as u64, words);
             match self.path {
                 Path::Portable => gather(words, region, x),
                 #[cfg(target_arch = "x86_64")]
@@ -193,21 +189,11 @@ impl Code {
     }
 }
 
-/// Four words from each block of the key's stream.
-fn fill_words(key: &aes::Key, first: u64, words: &mut [[u32; WORDS_PER_BLOCK]]) {
-    let mut blocks = [[0u64; 2]; 64];
-    for (index, words) in words.chunks_mut(blocks.len()).enumerate() {
-        let blocks = &mut blocks[..words.len()];
-        key.fill(first + 64 * index as u64, blocks);
-        for (words, [low, high]) in words.iter_mut().zip(blocks.iter()) {
-            *words = [
-                *low as u32,
-                (*low >> 32) as u32,
-                *high as u32,
-                (*high >> 32) as u32,
-            ];
-        }
-    }
+/// The words of a stream's blocks, four in each.
+#[inline(always)]
+fn words_of(blocks: &[Block]) -> impl Iterator<Item = u32> {
+    let words = blocks.as_flattened().iter();
+    words.flat_map(|word| [*word as u32, (*word >> 32) as u32])
 }
 
 /// The place below `size` that a random word stands for; uneven by less than `size`/2^32.
@@ -217,9 +203,9 @@ const fn place(word: u32, size: usize) -> usize {
 }
 
 #[inline(always)]
-fn gather<T: Element>(words: &[u32], region: &[T], x: &mut [T]) {
-    for (x, word) in x.iter_mut().zip(words) {
-        x.add(region[place(*word, region.len())]);
+fn gather<T: Element>(words: &[Block], region: &[T], x: &mut [T]) {
+    for (x, word) in x.iter_mut().zip(words_of(words)) {
+        x.add(region[place(word, region.len())]);
     }
 }
 
@@ -234,18 +220,18 @@ const fn taps(word: u32) -> u32 {
 
 #[inline(always)]
 fn convolve<T: Element>(key: &aes::Key, first: u64, y: &mut [T]) {
-    let mut words = [[0u32; WORDS_PER_BLOCK]; DRAWN / WORDS_PER_BLOCK];
+    let mut words = [[0; 2]; DRAWN / WORDS_PER_BLOCK];
     // what is still to be added to the positions ahead; the one at hand is the first
     let mut ahead = [T::default(); 32];
     for (index, y) in y.chunks_mut(DRAWN).enumerate() {
         let blocks = y.len() / WORDS_PER_BLOCK;
         let first = first + (index * DRAWN / WORDS_PER_BLOCK) as u64;
-        fill_words(key, first, &mut words[..blocks]);
-        for (y, word) in y.iter_mut().zip(words.as_flattened()) {
+        key.fill(first, &mut words[..blocks]);
+        for (y, word) in y.iter_mut().zip(words_of(&words)) {
             y.add(ahead[0]);
             ahead.copy_within(1.., 0);
             ahead[31] = T::default();
-            let taps = taps(*word);
+            let taps = taps(word);
             for (lane, ahead) in ahead[..WINDOW + 1].iter_mut().enumerate() {
                 ahead.add(y.times(taps >> lane & 1));
             }
@@ -261,7 +247,9 @@ fn convolve<T: Element>(key: &aes::Key, first: u64, y: &mut [T]) {
 mod x86 {
     use core::arch::x86_64::*;
 
-    use super::{DRAWN, Element, GRAIN, WINDOW, WORDS_PER_BLOCK, aes, convolve, fill_words, place};
+    use super::{
+        Block, DRAWN, Element, GRAIN, WINDOW, WORDS_PER_BLOCK, aes, convolve, place, words_of,
+    };
 
     #[target_feature(enable = "avx2,bmi2")]
     pub fn convolve_256<T: Element>(key: &aes::Key, first: u64, y: &mut [T]) {
@@ -269,20 +257,20 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx2,bmi2")]
-    pub fn gather_256<T: Element>(words: &[u32], region: &[T], x: &mut [T]) {
-        for (x, word) in x.iter_mut().zip(words) {
+    pub fn gather_256<T: Element>(words: &[Block], region: &[T], x: &mut [T]) {
+        for (x, word) in x.iter_mut().zip(words_of(words)) {
             // SAFETY: a place is below the size
-            x.add(unsafe { *region.get_unchecked(place(*word, region.len())) });
+            x.add(unsafe { *region.get_unchecked(place(word, region.len())) });
         }
     }
 
     /// Eight rows at once: one gather of words, or eight loads of blocks.
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi2")]
-    pub fn gather_512<T: Element>(words: &[u32], region: &[T], x: &mut [T]) {
+    pub fn gather_512<T: Element>(words: &[Block], region: &[T], x: &mut [T]) {
         const { assert!(size_of::<T>() == 8 * T::WORDS) };
-        assert!(words.len() >= x.len() && x.len().is_multiple_of(GRAIN));
+        assert!(words.len() * WORDS_PER_BLOCK >= x.len() && x.len().is_multiple_of(GRAIN));
         let size = _mm512_set1_epi64(region.len() as i64);
-        for (x, words) in x.chunks_exact_mut(8).zip(words.chunks_exact(8)) {
+        for (x, words) in x.chunks_exact_mut(8).zip(words.chunks_exact(2)) {
             // SAFETY: eight words and eight elements are there, and every place is below the region's size
             unsafe {
                 let word = _mm512_cvtepu32_epi64(_mm256_loadu_si256(words.as_ptr().cast()));
@@ -333,7 +321,7 @@ mod x86 {
     /// the second by reversing the bytes and transposing.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
-    fn matrices(words: &[u32; 8]) -> (__m512i, __m512i) {
+    fn matrices(words: &[Block; 2]) -> (__m512i, __m512i) {
         // SAFETY: eight words are there
         let words = unsafe { _mm256_loadu_si256(words.as_ptr().cast()) };
         let random = _mm512_and_si512(
@@ -343,37 +331,70 @@ mod x86 {
         let taps = _mm512_or_si512(random, _mm512_set1_epi64(1 << WINDOW));
         // bit 8b + k of word s: whether position s is added to position k of the block b further on
         let taps = _mm512_sllv_epi64(taps, _mm512_set_epi64(8, 7, 6, 5, 4, 3, 2, 1));
-        let columns = _mm512_permutexvar_epi8(transposition(false), taps);
-        let reversed = _mm512_permutexvar_epi8(transposition(true), taps);
+        let columns = _mm512_permutexvar_epi8(table(&TOGETHER[0][0]), taps);
+        let reversed = _mm512_permutexvar_epi8(table(&APART[0][0]), taps);
         let factors = _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(BACKWARDS), reversed);
 
-        let product = |x: __m128i, factor: __m128i| _mm_gf2p8affine_epi64_epi8::<0>(x, factor);
-        let factor = |x: __m128i| {
-            let reversal = _mm_set_epi64x(0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607);
-            product(_mm_set1_epi64x(BACKWARDS), _mm_shuffle_epi8(x, reversal))
-        };
         // L⁸ = 0, so that (1 + L)⁻¹ = (1 + L)·(1 + L²)·(1 + L⁴)
         let power = _mm512_castsi512_si128(columns);
         let power_factor = _mm512_castsi512_si128(factors);
-        let second = product(power, power_factor);
+        let second = _mm_gf2p8affine_epi64_epi8::<0>(power, power_factor);
         let second_factor = factor(second);
-        let fourth = product(second, second_factor);
+        let fourth = _mm_gf2p8affine_epi64_epi8::<0>(second, second_factor);
         let inverse = _mm_xor_si128(fourth, _mm_set1_epi64x(ONES));
-        let inverse = _mm_xor_si128(inverse, product(inverse, second_factor));
-        let inverse = _mm_xor_si128(inverse, product(inverse, power_factor));
+        let inverse = _mm_xor_si128(
+            inverse,
+            _mm_gf2p8affine_epi64_epi8::<0>(inverse, second_factor),
+        );
+        let inverse = _mm_xor_si128(
+            inverse,
+            _mm_gf2p8affine_epi64_epi8::<0>(inverse, power_factor),
+        );
         (_mm512_broadcastq_epi64(factor(inverse)), factors)
     }
 
-    /// Byte 8j + i is taken from byte 8i + j, or from 8·(7 − i) + j.
+    /// The second form of a matrix as the first.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
+    fn factor(columns: __m128i) -> __m128i {
+        let reversal = _mm_set_epi64x(0x0809_0a0b_0c0d_0e0f, 0x0001_0203_0405_0607);
+        let reversed = _mm_shuffle_epi8(columns, reversal);
+        _mm_gf2p8affine_epi64_epi8::<0>(_mm_set1_epi64x(BACKWARDS), reversed)
+    }
+
+    /// Bytes of eight elements of one or two words that go into each register: first byte 0 of all, the last one first.
+    static APART: [[[u8; 64]; 2]; 2] = [[apart(1, 0); 2], [apart(2, 0), apart(2, 1)]];
+    /// The inverse: the elements' bytes, from registers with byte 0 of all, the first one first.
+    static TOGETHER: [[[u8; 64]; 2]; 2] = [[together(1, 0); 2], [together(2, 0), together(2, 1)]];
+
+    const fn apart(words: usize, register: usize) -> [u8; 64] {
+        let mut table = [0; 64];
+        let mut to = 0;
+        while to < 64 {
+            let (byte, position) = (8 * register + to / 8, 7 - to % 8);
+            table[to] = (8 * words * position + byte) as u8;
+            to += 1;
+        }
+        table
+    }
+
+    const fn together(words: usize, register: usize) -> [u8; 64] {
+        let mut table = [0; 64];
+        let mut to = 0;
+        while to < 64 {
+            let place = 64 * register + to;
+            let (position, byte) = (place / (8 * words), place % (8 * words));
+            table[to] = (8 * byte + position) as u8;
+            to += 1;
+        }
+        table
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn transposition(reversed: bool) -> __m512i {
-        let table: [u8; 64] = std::array::from_fn(|to| {
-            let (j, i) = (to / 8, to % 8);
-            (8 * if reversed { 7 - i } else { i } + j) as u8
-        });
-        // SAFETY: the table has 64 bytes
-        unsafe { _mm512_loadu_si512(table.as_ptr().cast()) }
+    fn table(bytes: &[u8; 64]) -> __m512i {
+        // SAFETY: 64 bytes are there
+        unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
     }
 
     /// Eight positions, of one or two words each, as bit matrices: a word for each byte of the elements.
@@ -383,74 +404,64 @@ mod x86 {
         debug_assert_eq!(from.len(), 8 * WORDS);
         let from = from.as_ptr().cast::<__m512i>();
         // SAFETY: 8·WORDS words are there
-        let [first, last] = unsafe {
-            [
+        let (first, last) = unsafe {
+            (
                 _mm512_loadu_si512(from),
                 _mm512_loadu_si512(from.add(WORDS - 1)),
-            ]
+            )
         };
-        let table: [[u8; 64]; WORDS] = std::array::from_fn(|register| {
-            std::array::from_fn(|to| {
-                let (byte, position) = (8 * register + to / 8, 7 - to % 8);
-                (8 * WORDS * position + byte) as u8
-            })
-        });
-        table.map(|table| {
-            // SAFETY: the table has 64 bytes
-            let table = unsafe { _mm512_loadu_si512(table.as_ptr().cast()) };
+        let mut matrices = [first; WORDS];
+        for register in 0..WORDS {
+            let apart = table(&APART[WORDS - 1][register]);
             let bytes = if WORDS == 1 {
-                _mm512_permutexvar_epi8(table, first)
+                _mm512_permutexvar_epi8(apart, first)
             } else {
-                _mm512_permutex2var_epi8(first, table, last)
+                _mm512_permutex2var_epi8(first, apart, last)
             };
-            _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(BACKWARDS), bytes)
-        })
+            matrices[register] =
+                _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(BACKWARDS), bytes);
+        }
+        matrices
     }
 
     /// What [`load`] was given.
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
-    fn store<const WORDS: usize>(matrices: [__m512i; WORDS], to: &mut [u64]) {
+    fn store<const WORDS: usize>(mut matrices: [__m512i; WORDS], to: &mut [u64]) {
         debug_assert_eq!(to.len(), 8 * WORDS);
-        let bytes = matrices
-            .map(|matrix| _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(ONES), matrix));
+        for matrix in &mut matrices {
+            *matrix = _mm512_gf2p8affine_epi64_epi8::<0>(_mm512_set1_epi64(ONES), *matrix);
+        }
         let to = to.as_mut_ptr().cast::<__m512i>();
-        for register in 0..WORDS {
-            let table: [u8; 64] = std::array::from_fn(|place| {
-                let place = 64 * register + place;
-                let (position, byte) = (place / (8 * WORDS), place % (8 * WORDS));
-                (8 * byte + position) as u8
-            });
-            // SAFETY: the table has 64 bytes, and 8·WORDS words are there
-            unsafe {
-                let table = _mm512_loadu_si512(table.as_ptr().cast());
-                let words = if WORDS == 1 {
-                    _mm512_permutexvar_epi8(table, bytes[0])
-                } else {
-                    _mm512_permutex2var_epi8(bytes[0], table, bytes[WORDS - 1])
-                };
-                _mm512_storeu_si512(to.add(register), words);
-            }
+        for (register, together) in TOGETHER[WORDS - 1][..WORDS].iter().enumerate() {
+            let together = table(together);
+            let words = if WORDS == 1 {
+                _mm512_permutexvar_epi8(together, matrices[0])
+            } else {
+                _mm512_permutex2var_epi8(matrices[0], together, matrices[WORDS - 1])
+            };
+            // SAFETY: 8·WORDS words are there
+            unsafe { _mm512_storeu_si512(to.add(register), words) };
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vbmi,gfni,bmi2")]
     fn convolve_words<const WORDS: usize>(key: &aes::Key, first: u64, y: &mut [u64]) {
-        let mut words = [[0u32; WORDS_PER_BLOCK]; DRAWN / WORDS_PER_BLOCK];
+        let mut words = [[0; 2]; DRAWN / WORDS_PER_BLOCK];
         let mut ahead = [[_mm512_setzero_si512(); WORDS]; REACHED];
         for (index, y) in y.chunks_mut(DRAWN * WORDS).enumerate() {
             let blocks = y.len() / WORDS / WORDS_PER_BLOCK;
             let first = first + (index * DRAWN / WORDS_PER_BLOCK) as u64;
-            fill_words(key, first, &mut words[..blocks]);
-            let (words, _) = words.as_flattened().as_chunks::<8>();
+            key.fill(first, &mut words[..blocks]);
+            let (words, _) = words.as_chunks::<2>();
             for (y, words) in y.chunks_exact_mut(8 * WORDS).zip(words) {
                 let (inverse, factors) = matrices(words);
-                let own = load::<WORDS>(y);
-                let block: [__m512i; WORDS] = std::array::from_fn(|register| {
-                    let sum = _mm512_xor_si512(own[register], ahead[0][register]);
-                    _mm512_gf2p8affine_epi64_epi8::<0>(sum, inverse)
-                });
+                let mut block = load::<WORDS>(y);
+                for (own, ahead) in block.iter_mut().zip(&ahead[0]) {
+                    let sum = _mm512_xor_si512(*own, *ahead);
+                    *own = _mm512_gf2p8affine_epi64_epi8::<0>(sum, inverse);
+                }
                 for further in 1..=REACHED {
                     let factor =
                         _mm512_permutexvar_epi64(_mm512_set1_epi64(further as i64), factors);
@@ -467,10 +478,11 @@ mod x86 {
             }
         }
         for (ahead, y) in ahead.iter().zip(y.chunks_exact_mut(8 * WORDS)) {
-            let own = load::<WORDS>(y);
-            let sum =
-                std::array::from_fn(|register| _mm512_xor_si512(own[register], ahead[register]));
-            store::<WORDS>(sum, y);
+            let mut block = load::<WORDS>(y);
+            for (own, ahead) in block.iter_mut().zip(ahead) {
+                *own = _mm512_xor_si512(*own, *ahead);
+            }
+            store::<WORDS>(block, y);
         }
     }
 }

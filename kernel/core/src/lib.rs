@@ -16,6 +16,7 @@ pub mod hashing;
 pub mod histogram;
 pub mod ids;
 pub mod matching;
+pub mod memory;
 pub mod ntt;
 pub mod okvs;
 pub mod ot;

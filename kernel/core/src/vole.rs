@@ -27,6 +27,7 @@ use crate::aes::{self, BLOCK_BYTES, Block};
 use crate::codes::{Code, Density, Element};
 use crate::gf128;
 use crate::ggm;
+use crate::memory;
 use crate::prg::{self, Seed, Stream};
 use crate::simd::{self, Path};
 
@@ -297,7 +298,7 @@ impl Run {
         }
 
         let depth = plan.depth();
-        let mut y = Zeroizing::new(vec![[0u64; 2]; plan.rows()]);
+        let mut y = memory::zeros::<Block>(plan.rows());
         let per_tree = masked
             .par_chunks_mut(2 * depth)
             .zip(last)
@@ -358,8 +359,8 @@ impl Run {
         self.pads.hash_tweaked(0, &mut pads);
 
         let depth = plan.depth();
-        let mut y_c = Zeroizing::new(vec![[0u64; 2]; plan.rows()]);
-        let mut y_a = Zeroizing::new(vec![T::default(); plan.rows()]);
+        let mut y_c = memory::zeros::<Block>(plan.rows());
+        let mut y_a = memory::zeros::<T>(plan.rows());
         let columns = |c, a| {
             <[Block]>::par_chunks_mut(c, plan.leaves).zip(<[T]>::par_chunks_mut(a, plan.leaves))
         };
