@@ -7,7 +7,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{COLUMNS, ROW_BYTES};
+use super::{COLUMNS, ROW_BYTES, mask_of};
 use crate::gf128::{self, Wide};
 use crate::prg::{PublicStream, derive};
 use crate::simd::Path;
@@ -53,7 +53,7 @@ pub fn digest(session: &[u8; 32], hashes: &[Wide]) -> [u8; 32] {
 pub fn correct(hashes: &mut [Wide], delta: &[u8; ROW_BYTES], choices: Wide) {
     assert_eq!(hashes.len(), COLUMNS, "a hash for each bit of Δ");
     for (index, hash) in hashes.iter_mut().enumerate() {
-        let mask = u64::from(delta[index / 8] >> (index % 8) & 1).wrapping_neg();
+        let mask = mask_of(delta, index);
         *hash = gf128::add(*hash, choices.map(|word| word & mask));
     }
 }

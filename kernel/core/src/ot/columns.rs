@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{COLUMNS, ROW_BYTES};
+use super::{COLUMNS, ROW_BYTES, mask_of};
 use crate::aes::{Block, Key};
 use crate::simd::{self, Path};
 
@@ -152,7 +152,7 @@ pub fn correct(
     }
     let depth = COLUMNS * blocks / corrections.len();
     for (index, column) in columns.chunks_exact_mut(blocks).enumerate() {
-        let mask = u64::from(delta[index / 8] >> (index % 8) & 1).wrapping_neg();
+        let mask = mask_of(delta, index);
         let correction = &corrections[index / depth * blocks..][..blocks];
         for (column, correction) in column.iter_mut().zip(correction) {
             column[0] ^= correction[0] & mask;
