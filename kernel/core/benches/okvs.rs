@@ -28,6 +28,7 @@ fn random(size: usize, label: &str) -> Vec<u8> {
 fn main() {
     threads::set(1).expect("a pool of one thread");
     let bits = std::env::var("OKVS_BITS").map_or(20, |bits| bits.parse().expect("a number"));
+    let only = std::env::var("OKVS_PATH").ok();
     let items = 1usize << bits;
     let digests = random(items * 16, "digests");
     let (key, seed) = ([2; 32], [3; 32]);
@@ -47,6 +48,9 @@ fn main() {
             let mut values = vec![0; items * width];
             let mut tags = vec![0; items * 16];
             for path in simd::available() {
+                if only.as_ref().is_some_and(|only| only != path.name()) {
+                    continue;
+                }
                 let report = |name: &str, time: f64| {
                     println!(
                         "  {:8} {name:14} {:6.1} ns a key",

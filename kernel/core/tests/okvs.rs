@@ -33,12 +33,13 @@ fn decoded(path: Path, elements: &[u8], digests: &[u8], layout: &Layout) -> Vec<
 
 /// The hash of a digest as a value, from its definition.
 fn target(digest: &[u8], width: usize) -> Vec<u8> {
-    let mut block = [0; 64];
+    let mut block = [0; 48];
     blake3::Hasher::new_keyed(&KEY)
         .update(digest)
         .finalize_xof()
         .fill(&mut block);
-    block[32..32 + width].to_vec()
+    let first = if width == 8 { 24 } else { 32 };
+    block[first..first + width].to_vec()
 }
 
 fn targets(digests: &[u8], width: usize) -> Vec<u8> {

@@ -8,11 +8,12 @@ use crate::simd::Path;
 /// Rows that are looked at together: hash blocks and rows stay in the first-level cache.
 pub const BATCH: usize = 256;
 
-const BLOCK_SIZE: usize = 64;
+/// 64-bit words of a hash block.
+const MOST_WORDS: usize = 6;
 
 /// The rows of up to [`BATCH`] keys, column by column.
 pub struct Rows {
-    blocks: [u8; BATCH * BLOCK_SIZE],
+    blocks: [u8; BATCH * MOST_WORDS * 8],
     pub count: usize,
     pub clusters: [u32; BATCH],
     /// Three distinct slots of the cluster.
@@ -26,7 +27,7 @@ pub struct Rows {
 impl Rows {
     pub fn new() -> Box<Self> {
         Box::new(Self {
-            blocks: [0; BATCH * BLOCK_SIZE],
+            blocks: [0; BATCH * MOST_WORDS * 8],
             count: 0,
             clusters: [0; BATCH],
             slots: [[0; BATCH]; 3],
@@ -37,18 +38,35 @@ impl Rows {
 
     /// Fills in the rows of `digests`, at most [`BATCH`] of them.
     ///
-    /// A block is, in little-endian words: 32 bits for the cluster, three times 32 for the slots, 64 for x, 64 that are not
-    /// used, 128 for the value, 128 not used. A number below k is ⌊k·word/2^32⌋; the second and third slot are numbers below
-    /// slots − 1 and slots − 2, counted without the slots taken before, so that three slots are always distinct.
+    /// A block is, in little-endian words: 32 bits for the cluster, three times 32 for the slots, 64 for x, then the value of 64
+    /// bits; or, for a value of 128 bits, 64 bits that are not used and the value. A number below k is ⌊k·word/2^32⌋; the
+    /// second and third slot are numbers below slots − 1 and slots − 2, counted without the slots taken before, so that three
+    /// slots are always distinct.
     pub fn fill(&mut self, path: Path, key: &[u8; 32], layout: &Layout, digests: &[u8]) {
+        match layout.width() {
+            8 => self.fill_from::<32>(path, key, layout, digests, |words| [words[3], 0]),
+            _ => self.fill_from::<48>(path, key, layout, digests, |words| [words[4], words[5]]),
+        }
+    }
+
+    fn fill_from<const SIZE: usize>(
+        &mut self,
+        path: Path,
+        key: &[u8; 32],
+        layout: &Layout,
+        digests: &[u8],
+        target: impl Fn(&[u64]) -> Wide,
+    ) {
         self.count = digests.len() / DIGEST_SIZE;
-        let blocks = &mut self.blocks[..self.count * BLOCK_SIZE];
-        hashing::hash_rows_serial(path, key, digests, DIGEST_SIZE, BLOCK_SIZE, blocks);
+        let blocks = &mut self.blocks[..self.count * SIZE];
+        hashing::hash_rows_serial(path, key, digests, DIGEST_SIZE, SIZE, blocks);
         let (clusters, slots) = (layout.clusters() as u64, layout.slots() as u64);
-        let blocks = blocks.as_chunks::<BLOCK_SIZE>().0;
-        for (row, block) in blocks.iter().enumerate() {
-            let words: &[[u8; 8]; 8] = block.as_chunks().0.try_into().expect("eight words");
-            let [first, second, x, _, low, high, ..] = words.map(u64::from_le_bytes);
+        for (row, block) in blocks.as_chunks::<SIZE>().0.iter().enumerate() {
+            let mut words = [0; MOST_WORDS];
+            for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
+                *word = u64::from_le_bytes(*bytes);
+            }
+            let [first, second, x, ..] = words;
             let below = |word: u64, count: u64| ((word & 0xffff_ffff) * count) >> 32;
             self.clusters[row] = below(first, clusters) as u32;
             let chosen = distinct([
@@ -60,7 +78,7 @@ impl Rows {
                 column[row] = slot as u32;
             }
             self.dense[row] = x;
-            self.targets[row] = [low, high];
+            self.targets[row] = target(&words);
         }
     }
 }

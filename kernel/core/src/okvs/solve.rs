@@ -131,6 +131,7 @@ impl<E: Element> Scratch<E> {
         }
         let mut head = 0;
         let mut gone = Vec::new();
+        let (mut known, mut next) = (0, 0);
         loop {
             while head < tail {
                 let slot = self.queue[head] as usize;
@@ -154,14 +155,20 @@ impl<E: Element> Scratch<E> {
             if steps.len() + removed.len() == count {
                 return;
             }
-            // every slot that is left has two rows or more: take a row out
+            // every slot that is left has two rows or more: take the next row out
             if gone.is_empty() {
                 gone = vec![false; count];
             }
-            rows.iter()
-                .chain(removed.iter())
+            rows[known..]
+                .iter()
                 .for_each(|row| gone[*row as usize] = true);
-            let row = (0..count).find(|row| !gone[*row]).expect("a row is left");
+            known = rows.len();
+            next += gone[next..]
+                .iter()
+                .position(|gone| !gone)
+                .expect("a row is left");
+            let row = next;
+            next += 1;
             removed.push(row as u16);
             for slot in unpack(cluster.triples[row]) {
                 let word = (self.slots[slot] - ONE_ROW) ^ row as u32;
