@@ -140,10 +140,77 @@ pub fn hash(data: &[u8], offsets: &[i64], out: &mut [u64]) {
         });
 }
 
-/// Whether a number occurs twice. Sorts them.
+/// Whether a number occurs twice. Puts them into another order.
+///
+/// Numbers are parted in place by the first 8 bits in which they differ, so that the table of a part stays in the cache.
 pub fn repeat(hashes: &mut [u64]) -> bool {
-    hashes.par_sort_unstable();
-    hashes.par_windows(2).any(|pair| pair[0] == pair[1])
+    let Some(first) = hashes.first().copied() else {
+        return false;
+    };
+    let differing = hashes.iter().fold(0, |bits, hash| bits | (hash ^ first));
+    let skipped = differing.leading_zeros().min(56);
+    let ends = part(hashes, |hash| (hash << skipped >> 56) as usize);
+    let mut rest = hashes;
+    let mut parts = Vec::with_capacity(256);
+    for size in ends {
+        let (part, after) = rest.split_at_mut(size);
+        parts.push(&*part);
+        rest = after;
+    }
+    parts
+        .into_par_iter()
+        .map_init(Vec::new, |table, part| occurs_twice(part, table))
+        .any(|found| found)
+}
+
+/// Puts the numbers of each digit together, digits ascending, and returns how many each has (American flag sort:
+/// McIlroy, Bostic, McIlroy 1993).
+fn part(numbers: &mut [u64], digit: impl Fn(u64) -> usize) -> [usize; 256] {
+    let mut sizes = [0; 256];
+    for number in &*numbers {
+        sizes[digit(*number)] += 1;
+    }
+    let mut next = [0; 256];
+    for one in 1..256 {
+        next[one] = next[one - 1] + sizes[one - 1];
+    }
+    let mut end = 0;
+    for one in 0..256 {
+        end += sizes[one];
+        while next[one] < end {
+            let mut number = numbers[next[one]];
+            let mut other = digit(number);
+            while other != one {
+                std::mem::swap(&mut number, &mut numbers[next[other]]);
+                next[other] += 1;
+                other = digit(number);
+            }
+            numbers[next[one]] = number;
+            next[one] += 1;
+        }
+    }
+    sizes
+}
+
+/// Looks each number up in an open table of the last ones; its low bits are its place, since it is a hash.
+fn occurs_twice(numbers: &[u64], table: &mut Vec<u64>) -> bool {
+    const FREE: u64 = 0;
+    let mask = (numbers.len() * 2).next_power_of_two() - 1;
+    table.clear();
+    table.resize(mask + 1, FREE);
+    let mut zeros = 0;
+    for number in numbers {
+        zeros += usize::from(*number == FREE);
+        let mut place = *number as usize & mask;
+        while table[place] != FREE && table[place] != *number {
+            place = (place + 1) & mask;
+        }
+        if table[place] == *number && *number != FREE {
+            return true;
+        }
+        table[place] = *number;
+    }
+    zeros > 1
 }
 
 /// Odd constants without structure: the fractions of the square roots of 2, 3 and 5.
@@ -283,6 +350,40 @@ mod tests {
         hashes[77] = hashes[99_999];
         assert!(repeat(&mut hashes));
         assert!(!repeat(&mut []));
+    }
+
+    #[test]
+    fn a_number_that_occurs_twice_is_found_wherever_it_is() {
+        let number = |place: u64| hash_text(&place.to_le_bytes());
+        for (count, shift) in [
+            (1, 0),
+            (2, 0),
+            (300, 0),
+            (70_000, 0),
+            (70_000, 9),
+            (5_000, 30),
+        ] {
+            let mut numbers: Vec<_> = (0..count).map(|place| number(place) >> shift).collect();
+            numbers[0] = 0;
+            let mut sorted = numbers.clone();
+            sorted.sort_unstable();
+            let truth = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+            assert_eq!(repeat(&mut numbers.clone()), truth, "{count} >> {shift}");
+            let mut parted = numbers.clone();
+            let sizes = part(&mut parted, |number| (number << shift >> 56) as usize);
+            assert_eq!(sizes.iter().sum::<usize>(), numbers.len());
+            assert!(parted.is_sorted_by_key(|number| number << shift >> 56));
+            parted.sort_unstable();
+            assert_eq!(parted, sorted);
+            for place in [0, count as usize / 2] {
+                let mut again = numbers.clone();
+                again.push(numbers[place]);
+                assert!(repeat(&mut again), "{count} >> {shift}");
+            }
+        }
+        assert!(repeat(&mut [0, 0]));
+        assert!(!repeat(&mut [0, 1]));
+        assert!(!repeat(&mut [5, 1 << 63 | 5]));
     }
 
     #[test]

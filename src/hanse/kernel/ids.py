@@ -120,5 +120,5 @@ def regrouped(pieces: Iterable[Ids], rows: int) -> Iterator[Ids]:
 
 
 def repeats(numbers: NDArray[np.uint64]) -> bool:
-    """Whether a number occurs twice. Sorts ``numbers`` in place."""
+    """Whether a number occurs twice among hashes. Puts ``numbers`` into another order."""
     return _kernel.ids_repeat(numbers)

@@ -40,7 +40,7 @@ from hanse.sdk.engine import Bounds, connect, named, parquet, quote
 from hanse.sdk.files import digest, write_whole
 from hanse.sdk.sources import LINE_BYTES, NAME_THE_COLUMNS, Source, is_parquet, look, read_csv, read_parquet
 from hanse.sdk.survey import IdColumn, Profile, Survey, ascii_form, cell, normalise_id, profiles, survey
-from hanse.sdk.table import COMPRESSION, FILE, SQL_TYPES
+from hanse.sdk.table import ENCODING, FILE, SQL_TYPES
 
 __all__ = ["ID_BYTES", "ingest", "normalise_id"]
 
@@ -239,7 +239,7 @@ def _check_column(name: str, kind: ColumnType, profile: Profile, rows: int, *, i
 
 def _write(engine: Engine, query: str, path: Path, columns: int) -> None:
     rows = max(2048, min(122_880, 8_000_000 // max(columns, 1)))
-    options = f"FORMAT parquet, {COMPRESSION}, ROW_GROUP_SIZE {rows}"
+    options = f"FORMAT parquet, {ENCODING}, ROW_GROUP_SIZE {rows}"
     engine.execute(f"COPY ({query}) TO {quote(str(path))} ({options})")
 
 

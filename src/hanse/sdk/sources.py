@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import duckdb
+import numpy as np
 
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import ColumnType
@@ -21,6 +22,7 @@ from hanse.sdk.engine import named, parquet, quote
 from hanse.sdk.table import SQL_TYPES
 
 LINE_BYTES = 4 << 20
+LINE_FEED = 10
 HEADER_BYTES = 4 << 20
 PIECE_BYTES = 1 << 20
 DELIMITERS = ",;\t|"
@@ -143,7 +145,7 @@ def _check_encoding(source: Path, write: Callable[[bytes], object]) -> int:
             if not piece:
                 return lines
             write(piece)
-            lines += piece.count(b"\n")
+            lines += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == LINE_FEED))
             piece = file.read(PIECE_BYTES)
 
 
