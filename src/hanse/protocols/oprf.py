@@ -2,7 +2,7 @@
 
     F(x) = H2(digest of x, u(k · H1(x)))
 
-Jarecki, Kiayias, Krawczyk and Xu 2016 (2HashDH), with u-coordinates alone and one map of Elligator 2 for H1. Who asks
+Jarecki, Kiayias and Krawczyk 2014 (2HashDH), with u-coordinates alone and one map of Elligator 2 for H1. Who asks
 blinds each point with a factor of its own, so that what it sends is uniform whatever it asks; the owner learns how many
 it asks.
 ``docs/protocols/oprf.md`` has the argument.

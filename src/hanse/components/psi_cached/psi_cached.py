@@ -1,6 +1,6 @@
 """Cached private set intersection: prepare a large table once, then ask for a few ids at a cost of these few alone.
 
-Protocol  an oblivious pseudorandom function, 2HashDH (Jarecki, Kiayias, Krawczyk and Xu 2016), on Curve25519,
+Protocol  An oblivious pseudorandom function, 2HashDH (Jarecki, Kiayias and Krawczyk 2014), on Curve25519,
           u-coordinates only, mapped by Elligator 2 (docs/protocols/oprf.md). The host evaluates it on all its ids and
           sends the values, cut, as a compressed filter; the guest has its own ids evaluated, blinded with a factor
           each, and looks the values up. With several hosts: with each of them, joined by the guest.
@@ -22,7 +22,7 @@ Learns    guest: how many ids each host has; of a later preparation, how many ar
 from hanse.components.psi_cached import guest, host
 from hanse.components.psi_cached.settings import Settings
 from hanse.core.roles import Role
-from hanse.sdk import Component, Model, Table
+from hanse.sdk import Component, Model, Table, Variant
 
 INPUTS: dict[Role, dict[str, type[Table | Model]]] = {
     "guest": {"previous": Model},
@@ -41,4 +41,5 @@ component = Component(
     apply_inputs={"table": Table},
     apply_outputs={"table": Table},
     example={"most_ids": 1000},
+    variants={"kept": Variant({"share_result": False}, hosts=(1,))},
 )
