@@ -47,8 +47,8 @@ __all__ = ["ID_BYTES", "ingest", "normalise_id"]
 ID_BYTES = 4096
 NAME_BYTES = 256
 RESERVED = "file_row_number"
-COLUMNS_AT_ONCE = 64
-BYTES_AT_ONCE = 512  # of a row, when the engine hands over 131,072 of them
+BYTES_AT_ONCE = 128 << 20  # of text, in one batch of the engine
+COLUMNS_AT_ONCE = 1000  # more of them, read from CSV as they are written, take the engine's memory
 
 _line = re.compile(r"CSV Error on Line: (\d+)")
 _widths = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
@@ -84,7 +84,7 @@ def ingest(spec: IngestSpec) -> Artefact:
 
 def _at_once(found: Source) -> int:
     """Return how many columns of text one pass reads, so that a batch of them fits into memory."""
-    share = len(found.names) * BYTES_AT_ONCE // max(found.row_bytes, 1)
+    share = len(found.names) * BYTES_AT_ONCE // max(found.batch_bytes, BYTES_AT_ONCE)
     return max(1, min(COLUMNS_AT_ONCE, share))
 
 

@@ -25,6 +25,8 @@ LINE_BYTES = 4 << 20
 LINE_FEED = 10
 HEADER_BYTES = 4 << 20
 PIECE_BYTES = 1 << 20
+BATCH_ROWS = 131_072  # in one Arrow batch of the engine
+OFFSET_BYTES = 8
 DELIMITERS = ",;\t|"
 NAME_THE_COLUMNS = "give every column a name of its own in the first line"
 
@@ -51,14 +53,14 @@ class Source:
     """How to read a file: a relation of its columns as c0, c1, …; their names; their types (None: look).
 
     `numbered` is the relation with `place`, the row from 0, before them; empty for a CSV file until it is staged.
-    `row_bytes` is the mean size of a row of a CSV file.
+    `batch_bytes` is what the engine hands over at once of all columns of a CSV file, about.
     """
 
     rows: str
     numbered: str
     names: tuple[str, ...]
     types: tuple[ColumnType | None, ...]
-    row_bytes: int = 0
+    batch_bytes: int = 0
 
     @property
     def columns(self) -> str:
@@ -107,8 +109,10 @@ def read_csv(source: Path, copy: Path) -> Source:
         f"max_line_size = {LINE_BYTES}, columns = {{{columns}}}"
     )
     rows = f"read_csv({quote(str(copy))}, {options})"
-    row_bytes = copy.stat().st_size // max(lines, 1)
-    return Source(rows, "", tuple(name.strip() for name in names), (None,) * len(names), row_bytes)
+    row_bytes = copy.stat().st_size // max(lines, 1) + OFFSET_BYTES * len(names)
+    return Source(
+        rows, "", tuple(name.strip() for name in names), (None,) * len(names), min(lines, BATCH_ROWS) * row_bytes
+    )
 
 
 def _header_lines(file: TextIO) -> Iterator[str]:
