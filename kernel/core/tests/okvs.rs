@@ -64,6 +64,19 @@ fn every_number_of_keys_decodes_to_the_hashes_of_the_keys() {
 }
 
 #[test]
+fn ten_thousand_small_encodings_all_succeed() {
+    for count in [2, 12, 30, 77, 200] {
+        let layout = Layout::new(count, 8).expect("a layout");
+        let mut out = vec![0; layout.size() * 8];
+        let keys = digests(count * 2000, 20);
+        for keys in keys.chunks(count * 16) {
+            okvs::encode(keys, &KEY, &layout, &SEED, &mut out).expect("a solution");
+            assert!(decoded(simd::path(), &out, &keys[..32], &layout) == targets(&keys[..32], 8));
+        }
+    }
+}
+
+#[test]
 fn sizes_around_the_edges_of_clusters_and_pieces_work() {
     for count in [
         16_383, 16_384, 16_385, 49_151, 49_152, 81_919, 81_920, 100_003,

@@ -202,3 +202,128 @@ pub fn fill_in<E: Element>(steps: &[(u64, E)], solution: &mut [E; MOST]) {
         solution[pivot(*step)] = value.plus(a).plus(b.plus(c));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::linear;
+    use super::*;
+    use crate::gf128::multiply64;
+    use crate::prg::PublicStream;
+
+    /// Random rows over `slots` slots.
+    fn cluster(count: usize, slots: usize, label: u64) -> Cluster<u64> {
+        let mut words = vec![0; 3 * count];
+        PublicStream::new(&[1; 32], "rows", &[&label.to_le_bytes()]).fill(&mut words);
+        let triple = |word: u64| {
+            let mut chosen = [0; 3];
+            for place in 0..3 {
+                let draws =
+                    (0..).map(|step| (word.rotate_left(20 * place as u32 + step) >> 3) as usize);
+                let mut draws = draws.map(|draw| draw % slots);
+                chosen[place] = draws
+                    .find(|slot| !chosen[..place].contains(slot))
+                    .expect("a slot not yet chosen");
+            }
+            (chosen[0] | chosen[1] << 16 | chosen[2] << 32) as u64
+        };
+        let rows = words.as_chunks::<3>().0;
+        Cluster {
+            triples: rows.iter().map(|row| triple(row[0])).collect(),
+            dense: rows.iter().map(|row| row[1]).collect(),
+            values: rows.iter().map(|row| row[2]).collect(),
+        }
+    }
+
+    /// Solves, twice where the dense elements are tied, and checks every row by hand; the number of equations.
+    fn solve(
+        rows: &Cluster<u64>,
+        slots: usize,
+        dense_count: usize,
+    ) -> Result<usize, EncodingFailed> {
+        let mut dense: Vec<u64> = (1..=dense_count as u64).map(|k| k << 40 | 77).collect();
+        let mut scratch = Scratch::new();
+        let mut run = |dense: &[u64]| {
+            let mut rows = Cluster {
+                triples: rows.triples.clone(),
+                dense: rows.dense.clone(),
+                values: rows.values.clone(),
+            };
+            let mut free = Stream::new(&[2; 32], 0);
+            let equations = scratch.solve(Path::Portable, &mut rows, slots, dense, &mut free);
+            equations.map(|equations| (equations, scratch.solution[..slots].to_vec()))
+        };
+        let (equations, mut solution) = run(&dense)?;
+        let count = equations.len();
+        if count > 0 {
+            let change = linear::solve(equations, dense.len())?;
+            dense.iter_mut().zip(change).for_each(|(a, b)| *a ^= b);
+            let (equations, second) = run(&dense)?;
+            assert!(equations.iter().all(|equation| equation.value == 0));
+            solution = second;
+        }
+        for (row, triple) in rows.triples.iter().enumerate() {
+            let [a, b, c] = unpack(*triple).map(|slot| solution[slot]);
+            let horner = |sum, element: &u64| multiply64(sum ^ element, rows.dense[row]);
+            let tail = dense.iter().rev().fold(0, horner);
+            assert_eq!(a ^ b ^ c ^ tail, rows.values[row]);
+        }
+        Ok(count)
+    }
+
+    #[test]
+    fn clusters_far_too_full_to_peel_are_solved_as_well() {
+        for (count, slots) in [(300, 340), (2000, 2300), (5000, 5900), (9, 64), (1, 3)] {
+            for label in 0..3 {
+                let rows = cluster(count, slots, label);
+                assert!(solve(&rows, slots, 6).expect("a solution") < 6);
+            }
+        }
+    }
+
+    #[test]
+    fn more_rows_than_elements_fail() {
+        assert_eq!(solve(&cluster(80, 60, 0), 60, 3), Err(EncodingFailed));
+    }
+
+    #[test]
+    fn three_keys_with_the_same_slots_are_told_apart_by_the_dense_elements() {
+        let mut rows = cluster(50, 100, 5);
+        for twin in [1, 2] {
+            rows.triples[twin] = rows.triples[0];
+        }
+        assert_eq!(solve(&rows, 100, 3), Ok(2));
+        assert_eq!(solve(&rows, 100, 1), Err(EncodingFailed));
+        // the same key twice is no contradiction, unless it has two values
+        rows.dense[1] = rows.dense[0];
+        assert_eq!(solve(&rows, 100, 3), Err(EncodingFailed));
+        rows.values[1] = rows.values[0];
+        assert_eq!(solve(&rows, 100, 3), Ok(2));
+    }
+
+    /// What the number of dense elements in a layout rests on.
+    #[test]
+    fn dependencies_among_rows_are_as_rare_as_pairs_with_the_same_slots() {
+        const ROWS: usize = 24;
+        const SLOTS: usize = 44;
+        const TRIES: usize = 20_000;
+        let mut found = [0usize; 4];
+        for label in 0..TRIES as u64 {
+            let equations = solve(&cluster(ROWS, SLOTS, label), SLOTS, 8).expect("a solution");
+            found[equations.min(3)] += 1;
+        }
+        // pairs of rows over triples of slots, and a tenth for the rarer coincidences of four rows and more
+        let pairs = (ROWS * (ROWS - 1) / 2) as f64;
+        let mean = 1.1 * pairs / (SLOTS * (SLOTS - 1) * (SLOTS - 2) / 6) as f64;
+        let expected = [mean, mean * mean / 2.0, mean.powi(3) / 6.0].map(|p| p * TRIES as f64);
+        for (count, expected) in found[1..].iter().zip(expected) {
+            assert!(
+                (*count as f64) < expected + 6.0 * expected.sqrt() + 1.0,
+                "{found:?}"
+            );
+        }
+        assert!(
+            found[1] as f64 > 0.7 * expected[0],
+            "{found:?} {expected:?}"
+        );
+    }
+}
