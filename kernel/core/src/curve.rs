@@ -4,18 +4,30 @@
 //! §6.7.1. `docs/protocols/curve.md` says why u alone, and one map, are enough.
 
 use rayon::prelude::*;
-use subtle::{Choice, ConditionallySelectable};
-use zeroize::Zeroize;
+use subtle::ConstantTimeEq;
 
-use crate::field25519::{Element, invert_all};
+use crate::field25519::Element;
+use crate::hashing;
+use crate::simd::{self, Path};
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod batch;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+mod portable;
 mod scalar;
 mod uniform;
 
 pub use scalar::{Scalar, secret};
 pub use uniform::{
-    GENERATOR, add_field, encode_uniform, map_representatives, reduce_field, subtract_field,
+    GENERATOR, add_field, encode_uniform, encode_uniform_on, map_representatives,
+    map_representatives_on, reduce_field, subtract_field,
 };
+
+use batch::{Ladder, map_to_curve, multiply_points};
 
 /// Bytes of a point: u, little-endian, canonical.
 pub const POINT_SIZE: usize = 32;
@@ -24,8 +36,8 @@ pub const POINT_SIZE: usize = 32;
 const A24: u32 = 121_665;
 const A: Element = Element::from_small(486_662);
 
-/// Points that share one inversion; small enough to stay in the nearest cache.
-const BATCH: usize = 128;
+/// Points that share one inversion; small enough to stay in the nearest caches, a multiple of every path's stride.
+const BATCH: usize = 256;
 
 /// What is wrong with a point that came from a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,77 +62,108 @@ pub struct InvalidPoint {
 /// # Panics
 /// When the offsets do not rise within `data`, or `out` has another length: the faces check both.
 pub fn hash_to_points(data: &[u8], offsets: &[i64], domain: &[u8], out: &mut [u8]) {
-    for_each_batch(out, |start, batch| {
-        let points = hash_batch(data, &offsets[start..], domain_key(domain), batch.len());
-        write_points(&points, batch);
-    });
+    hash_to_points_on(simd::path(), data, offsets, domain, out);
 }
 
-/// Multiplies points by one scalar. Refuses encodings that are not canonical, and points of low order.
+/// As [`hash_to_points`], on the given path.
+pub fn hash_to_points_on(path: Path, data: &[u8], offsets: &[i64], domain: &[u8], out: &mut [u8]) {
+    let key = domain_key(domain);
+    let rows = out.as_chunks_mut::<POINT_SIZE>().0;
+    rows.par_chunks_mut(BATCH)
+        .enumerate()
+        .for_each(|(index, batch)| {
+            let points = hash_batch(path, &key, data, &offsets[index * BATCH..], batch.len());
+            write_points(&points, batch);
+        });
+}
+
+/// Multiplies points by one scalar, a multiple of 8 as [`secret`] makes it. Refuses encodings that are not canonical, and
+/// points of low order.
 ///
 /// # Errors
 /// The first bad row. `out` is then to be thrown away.
+///
+/// # Panics
+/// When the scalar is no multiple of 8, or `out` is not as long as `points`.
 pub fn multiply(points: &[u8], scalar: &Scalar, out: &mut [u8]) -> Result<(), InvalidPoint> {
-    multiply_by(points, |_| scalar, out)
+    multiply_on(simd::path(), points, scalar, out)
+}
+
+/// As [`multiply`], on the given path.
+///
+/// # Errors
+/// As [`multiply`].
+pub fn multiply_on(
+    path: Path,
+    points: &[u8],
+    scalar: &Scalar,
+    out: &mut [u8],
+) -> Result<(), InvalidPoint> {
+    let ladder = Ladder::by_multiple_of_eight(scalar);
+    multiply_by(path, points, |_| ladder.clone(), out)
 }
 
 /// Multiplies each point by its own scalar, a row of 32 bytes each; refuses what [`multiply`] refuses.
 ///
 /// # Errors
 /// The first bad row. `out` is then to be thrown away.
+///
+/// # Panics
+/// When a scalar is no multiple of 8, or a column is not as long as the others.
 pub fn multiply_each(points: &[u8], scalars: &[u8], out: &mut [u8]) -> Result<(), InvalidPoint> {
-    assert_eq!(points.len(), scalars.len(), "one scalar a point");
-    let scalars = scalars.as_chunks::<32>().0;
-    multiply_by(points, |row| &scalars[row], out)
+    multiply_each_on(simd::path(), points, scalars, out)
 }
 
-fn multiply_by<'a>(
+/// As [`multiply_each`], on the given path.
+///
+/// # Errors
+/// As [`multiply_each`].
+pub fn multiply_each_on(
+    path: Path,
     points: &[u8],
-    scalar: impl Fn(usize) -> &'a Scalar + Sync,
+    scalars: &[u8],
+    out: &mut [u8],
+) -> Result<(), InvalidPoint> {
+    assert_eq!(points.len(), scalars.len(), "one scalar a point");
+    let scalars = scalars.as_chunks::<32>().0;
+    multiply_by(
+        path,
+        points,
+        |row| Ladder::by_multiple_of_eight(&scalars[row]),
+        out,
+    )
+}
+
+fn multiply_by(
+    path: Path,
+    points: &[u8],
+    ladder: impl Fn(usize) -> Ladder + Sync,
     out: &mut [u8],
 ) -> Result<(), InvalidPoint> {
     assert_eq!(points.len(), out.len(), "one result a point");
     let points = points.as_chunks::<POINT_SIZE>().0;
     first_fault(out, |start, batch| {
         let mut coordinates = [Element::ONE; BATCH];
-        for index in 0..batch.len() {
-            match read_point(&points[start + index]) {
+        let mut non_canonical = None;
+        for (index, bytes) in points[start..start + batch.len()].iter().enumerate() {
+            match read_element(bytes) {
                 Some(point) => coordinates[index] = point,
-                None => {
-                    return Some(InvalidPoint {
-                        row: start + index,
-                        fault: Fault::NonCanonical,
-                    });
-                }
+                None => non_canonical = non_canonical.or(Some(index)),
             }
         }
-        multiply_batch(&coordinates, &scalar, start, batch)
-    })
-}
-
-/// The first row that is not a canonical u of the curve itself: one beyond p, or on the twist.
-pub fn find_off_curve(points: &[u8]) -> Option<usize> {
-    let rows = points.as_chunks::<POINT_SIZE>().0;
-    rows.par_chunks(BATCH)
-        .enumerate()
-        .find_map_first(|(index, batch)| {
-            let off = batch.iter().position(|bytes| !is_on_curve(bytes))?;
-            Some(index * BATCH + off)
+        let count = non_canonical.unwrap_or(batch.len());
+        let low_order = multiply_batch(
+            path,
+            &mut coordinates,
+            |row| ladder(start + row),
+            &mut batch[..count],
+        );
+        let fault = low_order.or(non_canonical.map(|index| (index, Fault::NonCanonical)));
+        fault.map(|(index, fault)| InvalidPoint {
+            row: start + index,
+            fault,
         })
-}
-
-/// Whether u is canonical and u³ + A·u² + u is a square.
-fn is_on_curve(bytes: &[u8; POINT_SIZE]) -> bool {
-    read_point(bytes).is_some_and(|u| {
-        let inner = (u + A).carried() * u + Element::ONE;
-        (inner * u).is_square().into()
     })
-}
-
-/// The element that canonical bytes hold.
-fn read_point(bytes: &[u8; POINT_SIZE]) -> Option<Element> {
-    let element = Element::from_bytes(bytes);
-    (element.to_bytes() == *bytes).then_some(element)
 }
 
 /// [`hash_to_points`], then [`multiply`], in one pass.
@@ -134,21 +177,61 @@ pub fn blind(
     scalar: &Scalar,
     out: &mut [u8],
 ) -> Result<(), InvalidPoint> {
+    blind_on(simd::path(), data, offsets, domain, scalar, out)
+}
+
+/// As [`blind`], on the given path.
+///
+/// # Errors
+/// As [`blind`].
+pub fn blind_on(
+    path: Path,
+    data: &[u8],
+    offsets: &[i64],
+    domain: &[u8],
+    scalar: &Scalar,
+    out: &mut [u8],
+) -> Result<(), InvalidPoint> {
+    let key = domain_key(domain);
+    let ladder = Ladder::by_multiple_of_eight(scalar);
     first_fault(out, |start, batch| {
-        let points = hash_batch(data, &offsets[start..], domain_key(domain), batch.len());
-        multiply_batch(&points, &|_| scalar, start, batch)
+        let mut points = hash_batch(path, &key, data, &offsets[start..], batch.len());
+        let fault = multiply_batch(path, &mut points, |_| ladder.clone(), batch);
+        fault.map(|(index, fault)| InvalidPoint {
+            row: start + index,
+            fault,
+        })
+    })
+}
+
+/// The first row that is not a canonical u of the curve itself: one beyond p, or on the twist.
+pub fn find_off_curve(points: &[u8]) -> Option<usize> {
+    find_off_curve_on(simd::path(), points)
+}
+
+/// As [`find_off_curve`], on the given path.
+pub fn find_off_curve_on(path: Path, points: &[u8]) -> Option<usize> {
+    let rows = points.as_chunks::<POINT_SIZE>().0;
+    let batches = rows.par_chunks(BATCH).enumerate();
+    batches.find_map_first(|(index, rows)| {
+        let mut points = [Element::ONE; BATCH];
+        let mut canonical = [true; BATCH];
+        for (place, bytes) in rows.iter().enumerate() {
+            match read_element(bytes) {
+                Some(point) => points[place] = point,
+                None => canonical[place] = false,
+            }
+        }
+        batch::curve_symbols(path, &mut points, rows.len());
+        let minus_one = (Element::ZERO - Element::ONE).to_bytes();
+        let off = (0..rows.len())
+            .find(|place| !canonical[*place] || points[*place].to_bytes() == minus_one)?;
+        Some(index * BATCH + off)
     })
 }
 
 fn domain_key(domain: &[u8]) -> [u8; 32] {
     blake3::derive_key("hanse 2026 curve25519 elligator2 hash to field", domain)
-}
-
-fn for_each_batch(out: &mut [u8], work: impl Fn(usize, &mut [[u8; POINT_SIZE]]) + Sync) {
-    let rows = out.as_chunks_mut::<POINT_SIZE>().0;
-    rows.par_chunks_mut(BATCH)
-        .enumerate()
-        .for_each(|(index, batch)| work(index * BATCH, batch));
 }
 
 fn first_fault(
@@ -163,61 +246,37 @@ fn first_fault(
     faults.min_by_key(|fault| fault.row).map_or(Ok(()), Err)
 }
 
-fn hash_batch(data: &[u8], offsets: &[i64], key: [u8; 32], count: usize) -> [Element; BATCH] {
+fn hash_batch(
+    path: Path,
+    key: &[u8; 32],
+    data: &[u8],
+    offsets: &[i64],
+    count: usize,
+) -> [Element; BATCH] {
+    let mut wide = [0; 64 * BATCH];
+    let wide = &mut wide[..64 * count];
+    hashing::hash_texts_serial(path, key, data, &offsets[..=count], 64, wide);
     let mut fields = [Element::ONE; BATCH];
-    for (field, pair) in fields.iter_mut().zip(offsets.windows(2)).take(count) {
-        let mut hasher = blake3::Hasher::new_keyed(&key);
-        hasher.update(&data[pair[0] as usize..pair[1] as usize]);
-        let mut bytes = [0; 64];
-        hasher.finalize_xof().fill(&mut bytes);
-        *field = Element::from_wide_bytes(&bytes);
+    for (field, bytes) in fields.iter_mut().zip(wide.as_chunks().0) {
+        *field = Element::from_wide_bytes(bytes);
     }
-    map_batch(&fields)
+    map_to_curve(path, &mut fields, count);
+    fields
 }
 
-/// Elligator 2: with d = 1 + 2r² and w = −A/d, u is w when w³ + A·w² + w is a square, else −w − A.
-///
-/// The square test needs no inversion: times d⁴ the value is −A·(A² − A²·d + d²)·d. And d is never 0, since −1/2 is
-/// not a square.
-pub fn map_batch(fields: &[Element; BATCH]) -> [Element; BATCH] {
-    let mut inverses = fields.map(|field| field.squared().times_small(2) + Element::ONE);
-    let squares = inverses.map(|d| {
-        let a_squared = A.squared();
-        let inner = a_squared + d.squared() - a_squared * d;
-        let value = A * inner * d;
-        (Element::ZERO - value).is_square()
-    });
-    invert_all(&mut inverses);
-    std::array::from_fn(|index| {
-        let product = A * inverses[index];
-        let first = (Element::ZERO - product).carried();
-        let second = (product - A).carried();
-        Element::conditional_select(&second, &first, squares[index])
-    })
-}
-
-/// Batches are always full inside: places past the end of the column hold 1, whose results are dropped.
-fn multiply_batch<'a>(
-    points: &[Element; BATCH],
-    scalar: &impl Fn(usize) -> &'a Scalar,
-    start: usize,
+/// Multiplies the first points of a batch, as many as `out` has rows, and names the first product that is 0.
+fn multiply_batch(
+    path: Path,
+    points: &mut [Element; BATCH],
+    ladder: impl Fn(usize) -> Ladder,
     out: &mut [[u8; POINT_SIZE]],
-) -> Option<InvalidPoint> {
-    let mut numerators = [Element::ONE; BATCH];
-    let mut denominators = [Element::ONE; BATCH];
-    for index in 0..out.len() {
-        (numerators[index], denominators[index]) = ladder(points[index], scalar(start + index));
-    }
-    invert_all(&mut denominators);
-    for index in 0..out.len() {
-        numerators[index] = numerators[index] * denominators[index];
-    }
-    write_points(&numerators, out);
-    let fault = out.iter().position(|bytes| *bytes == [0; POINT_SIZE]);
-    fault.map(|index| InvalidPoint {
-        row: start + index,
-        fault: Fault::LowOrder,
-    })
+) -> Option<(usize, Fault)> {
+    multiply_points(path, points, ladder, out.len());
+    write_points(points, out);
+    let zero = out
+        .iter()
+        .position(|bytes| bytes.ct_eq(&[0; POINT_SIZE]).into());
+    zero.map(|index| (index, Fault::LowOrder))
 }
 
 fn write_points(points: &[Element; BATCH], out: &mut [[u8; POINT_SIZE]]) {
@@ -226,31 +285,8 @@ fn write_points(points: &[Element; BATCH], out: &mut [[u8; POINT_SIZE]]) {
     }
 }
 
-/// scalar·P as a fraction (RFC 7748 §5), over all 256 bits of the scalar whatever they are.
-pub fn ladder(u: Element, scalar: &Scalar) -> (Element, Element) {
-    let (mut x2, mut z2, mut x3, mut z3) = (Element::ONE, Element::ZERO, u, Element::ONE);
-    let mut swapped = 0u8;
-    for bit in (0..256).rev() {
-        let current = scalar[bit / 8] >> (bit % 8) & 1;
-        let swap = Choice::from(swapped ^ current);
-        swapped = current;
-        Element::swap_if(&mut x2, &mut x3, swap);
-        Element::swap_if(&mut z2, &mut z3, swap);
-        let (sum, difference) = (x2 + z2, x2 - z2);
-        let (sum_squared, difference_squared) = (sum.squared(), difference.squared());
-        let gap = sum_squared - difference_squared;
-        let left = (x3 - z3) * sum;
-        let right = (x3 + z3) * difference;
-        x3 = (left + right).squared();
-        z3 = u * (left - right).squared();
-        x2 = sum_squared * difference_squared;
-        z2 = gap * (sum_squared + gap.times_small(A24));
-    }
-    let swap = Choice::from(swapped);
-    Element::swap_if(&mut x2, &mut x3, swap);
-    Element::swap_if(&mut z2, &mut z3, swap);
-    swapped.zeroize();
-    x3.zeroize();
-    z3.zeroize();
-    (x2, z2)
+/// The element that canonical bytes hold.
+fn read_element(bytes: &[u8; POINT_SIZE]) -> Option<Element> {
+    let element = Element::from_bytes(bytes);
+    (element.to_bytes() == *bytes).then_some(element)
 }

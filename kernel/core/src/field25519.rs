@@ -5,6 +5,11 @@ use std::ops::{Add, Mul, Sub};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroize;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+
 /// An element; limbs may exceed 51 bits by a little between operations, [`Element::to_bytes`] is canonical.
 ///
 /// Products leave limbs below 2^51 + 2^15. A sum or difference of two products stays below 2^54, which is what a product
@@ -172,12 +177,10 @@ impl Element {
         power.squared_times(5) * eleven
     }
 
-    /// Whether x is a square, 0 included: x^((p−1)/2) is not −1.
-    pub fn is_square(self) -> Choice {
+    /// x^((p−3)/2), which is the quadratic symbol of x over x; 0 for 0.
+    pub fn symbol_over(self) -> Self {
         let (power, _) = self.power_ladder();
-        let six = self.squared() * self.squared_times(2);
-        let symbol = power.squared_times(4) * six;
-        !(symbol + Self::ONE).is_zero()
+        power.squared_times(4) * (self.squared_times(2) * self)
     }
 
     /// Whether n/d is a square, and a root of it if so; false when d is 0.
@@ -201,20 +204,24 @@ impl Element {
     }
 }
 
-/// Inverts every element with one inversion in all; zeros stay zeros.
-pub fn invert_all<const COUNT: usize>(values: &mut [Element; COUNT]) {
-    let mut before = [Element::ONE; COUNT];
+/// Multiplies each numerator by the inverse of its denominator, none of which is 0, with one inversion in all
+/// (Montgomery 1987, §10.3.1).
+pub fn divide(numerators: &mut [Element], denominators: &[Element]) {
     let mut product = Element::ONE;
-    for (value, before) in values.iter_mut().zip(&mut before) {
-        *before = product;
-        product = product * Element::conditional_select(value, &Element::ONE, value.is_zero());
-    }
+    let mut before: Vec<Element> = denominators
+        .iter()
+        .map(|denominator| {
+            let before = product;
+            product = product * *denominator;
+            before
+        })
+        .collect();
     let mut inverse = product.inverse();
-    for (value, before) in values.iter_mut().zip(&before).rev() {
-        let zero = value.is_zero();
-        let inverted = inverse * *before;
-        inverse = inverse * Element::conditional_select(value, &Element::ONE, zero);
-        *value = Element::conditional_select(&inverted, &Element::ZERO, zero);
+    for ((numerator, denominator), before) in
+        numerators.iter_mut().zip(denominators).zip(&before).rev()
+    {
+        *numerator = *numerator * (inverse * *before);
+        inverse = inverse * *denominator;
     }
     before.zeroize();
 }

@@ -1,7 +1,8 @@
 //! Curve25519: published vectors, a big-integer reference, refusals, and the algebra that matching rests on.
 
-use hanse_kernel::curve::{self, Fault, InvalidPoint, ladder, map_batch};
+use hanse_kernel::curve::{self, Fault, InvalidPoint};
 use hanse_kernel::field25519::Element;
+use hanse_kernel::simd::{self, Path};
 use num_bigint::BigUint;
 use proptest::prelude::*;
 
@@ -22,15 +23,24 @@ fn reversed(mut bytes: [u8; 32]) -> [u8; 32] {
     bytes
 }
 
-fn affine((x, z): (Element, Element)) -> [u8; 32] {
-    (x * z.inverse()).to_bytes()
+fn product(path: Path, point: &[u8; 32], scalar: &[u8; 32]) -> [u8; 32] {
+    let mut out = [0; 32];
+    curve::multiply_on(path, point, scalar, &mut out).expect("a point of high order");
+    out
 }
 
 /// X25519 of RFC 7748: clamps the scalar and ignores the top bit of u.
-fn x25519(mut scalar: [u8; 32], u: &[u8; 32]) -> [u8; 32] {
+fn x25519(path: Path, mut scalar: [u8; 32], mut u: [u8; 32]) -> [u8; 32] {
     scalar[0] &= 248;
     scalar[31] = scalar[31] & 127 | 64;
-    affine(ladder(Element::from_bytes(u), &scalar))
+    u[31] &= 127;
+    product(path, &u, &scalar)
+}
+
+fn mapped(path: Path, field: &[u8; 32]) -> [u8; 32] {
+    let mut out = [0; 32];
+    curve::map_representatives_on(path, field, &mut out).expect("a canonical element");
+    out
 }
 
 fn prime() -> BigUint {
@@ -118,63 +128,192 @@ fn hashed(count: usize, domain: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_vectors_of_rfc_7748_hold() {
-    for line in lines(include_str!("vectors/rfc7748.txt")) {
-        assert_eq!(x25519(bytes(line[0]), &bytes(line[1])), bytes(line[2]));
-    }
-}
-
-#[test]
-fn a_thousand_iterations_of_rfc_7748_hold() {
-    let mut scalar = bytes("0900000000000000000000000000000000000000000000000000000000000000");
-    let mut u = scalar;
-    for iteration in 1..=1000 {
-        (scalar, u) = (x25519(scalar, &u), scalar);
-        if iteration == 1 {
-            assert_eq!(
-                scalar,
-                bytes("422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079")
-            );
+fn the_vectors_of_rfc_7748_hold_on_every_path() {
+    for path in simd::available() {
+        for line in lines(include_str!("vectors/rfc7748.txt")) {
+            let found = x25519(path, bytes(line[0]), bytes(line[1]));
+            assert_eq!(found, bytes(line[2]), "{path:?}");
         }
     }
-    assert_eq!(
-        scalar,
-        bytes("684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51")
-    );
 }
 
 #[test]
-fn the_map_of_rfc_9380_holds_and_clearing_the_cofactor_too() {
-    for line in lines(include_str!("vectors/rfc9380_elligator2.txt")) {
-        let mapped = map_batch(&[Element::from_bytes(&reversed(bytes(line[0]))); 128])[0];
-        assert_eq!(reversed(mapped.to_bytes()), bytes(line[1]));
-        let mut eight = [0; 32];
-        eight[0] = 8;
-        assert_eq!(reversed(affine(ladder(mapped, &eight))), bytes(line[2]));
+fn a_thousand_iterations_of_rfc_7748_hold_on_every_path() {
+    for path in simd::available() {
+        let mut scalar = bytes("0900000000000000000000000000000000000000000000000000000000000000");
+        let mut u = scalar;
+        for iteration in 1..=1000 {
+            (scalar, u) = (x25519(path, scalar, u), scalar);
+            if iteration == 1 {
+                assert_eq!(
+                    scalar,
+                    bytes("422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079")
+                );
+            }
+        }
+        assert_eq!(
+            scalar,
+            bytes("684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51")
+        );
     }
 }
 
 #[test]
-fn bad_points_are_refused_with_their_row_and_reason() {
-    let good = hashed(300, b"good");
-    for (index, line) in lines(include_str!("vectors/bad_points.txt")).enumerate() {
-        let fault = if line[0] == "low-order" {
-            Fault::LowOrder
-        } else {
-            Fault::NonCanonical
+fn the_map_of_rfc_9380_holds_on_every_path_and_clearing_the_cofactor_too() {
+    let mut eight = [0; 32];
+    eight[0] = 8;
+    for path in simd::available() {
+        for line in lines(include_str!("vectors/rfc9380_elligator2.txt")) {
+            let point = mapped(path, &reversed(bytes(line[0])));
+            assert_eq!(reversed(point), bytes(line[1]), "{path:?}");
+            assert_eq!(reversed(product(path, &point, &eight)), bytes(line[2]));
+        }
+    }
+}
+
+/// Elements at which limbs are full, empty or wrap, and some in between; all canonical.
+fn edge_elements() -> Vec<[u8; 32]> {
+    let (p, one) = (prime(), BigUint::from(1u8));
+    let mut numbers: Vec<BigUint> = (0..20u8).map(BigUint::from).collect();
+    numbers.extend((1..20u8).map(|less| &p - less));
+    for limb in [25, 26, 51, 52, 77, 102, 128, 153, 179, 204, 230, 254] {
+        numbers.extend([(&one << limb) - 1u8, &one << limb, &p - (&one << limb)]);
+    }
+    // every limb of 51 bits full but one
+    for limb in 0..5 {
+        let hole = ((&one << 51) - 1u8) << (51 * limb);
+        numbers.push((&one << 255) - &one - hole);
+    }
+    numbers
+        .iter()
+        .map(|number| little_endian(&(number % &p)))
+        .collect()
+}
+
+#[test]
+fn edge_elements_map_and_multiply_as_big_integers_do_on_every_path() {
+    let scalars = [secret(7), [0xf8; 32], little_endian(&BigUint::from(8u8))];
+    for path in simd::available() {
+        for element in edge_elements() {
+            let number = BigUint::from_bytes_le(&element);
+            assert_eq!(
+                mapped(path, &element),
+                little_endian(&reference_map(&number))
+            );
+            for scalar in &scalars {
+                let expected = reference_multiply(&number, &BigUint::from_bytes_le(scalar));
+                let mut found = [0; 32];
+                let outcome = curve::multiply_on(path, &element, scalar, &mut found);
+                assert_eq!(found, little_endian(&expected), "{path:?} {number}");
+                assert_eq!(outcome.is_err(), found == [0; 32]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_gives_the_same_bits_whatever_the_count() {
+    for count in [1, 7, 8, 9, 15, 16, 17, 33, 255, 256, 257, 600] {
+        let (data, offsets) = ids(count);
+        let scalars: Vec<u8> = (0..count)
+            .flat_map(|row| curve::secret(&[row as u8; 32]))
+            .collect();
+        let all = |path: Path| {
+            let size = 32 * count;
+            let mut columns = [(); 6].map(|()| vec![0; size]);
+            let [points, products, each, blinded, factors, representatives] = &mut columns;
+            curve::hash_to_points_on(path, &data, &offsets, b"paths", points);
+            curve::multiply_on(path, points, &secret(4), products).expect("fine");
+            curve::multiply_each_on(path, points, &scalars, each).expect("fine");
+            curve::blind_on(path, &data, &offsets, b"paths", &secret(4), blinded).expect("fine");
+            curve::encode_uniform_on(path, &[9; 32], factors, representatives);
+            columns
         };
-        let row = 20 * index + 3;
-        let mut points = good.clone();
-        points[32 * row..][..32].copy_from_slice(&bytes(line[1]));
-        // a later bad row must not hide the first one
-        points[32 * 299..][..32].fill(0xff);
-        let refusal = curve::multiply(&points, &secret(1), &mut vec![0; points.len()]);
-        assert_eq!(refusal, Err(InvalidPoint { row, fault }), "{}", line[1]);
+        let expected = all(Path::Portable);
+        assert_eq!(expected[1], expected[3]);
+        for path in simd::available() {
+            assert_eq!(all(path), expected, "{path:?} {count}");
+        }
     }
-    assert_eq!(
-        curve::multiply(&good, &secret(1), &mut vec![0; good.len()]),
-        Ok(())
-    );
+}
+
+#[test]
+fn a_scalar_of_its_own_a_point_is_what_one_scalar_gives() {
+    let points = hashed(40, b"own");
+    let scalars: Vec<[u8; 32]> = (0..40).map(secret).collect();
+    let mut each = vec![0; points.len()];
+    curve::multiply_each(&points, scalars.as_flattened(), &mut each).expect("fine");
+    for (row, scalar) in scalars.iter().enumerate() {
+        let point = points[32 * row..][..32].try_into().expect("a row");
+        assert_eq!(
+            each[32 * row..][..32],
+            product(Path::Portable, point, scalar)
+        );
+    }
+}
+
+#[test]
+fn what_travels_as_a_field_element_gives_both_sides_one_key_on_every_path() {
+    for path in simd::available() {
+        let (mut factors, mut representatives) = (vec![0; 32 * 130], vec![0; 32 * 130]);
+        curve::encode_uniform_on(path, &[5; 32], &mut factors, &mut representatives);
+        let mut points = representatives.clone();
+        curve::map_representatives_on(path, &representatives, &mut points).expect("canonical");
+        let mut ours = points.clone();
+        curve::multiply_on(path, &points, &secret(6), &mut ours).expect("fine");
+        let theirs = product(path, &curve::GENERATOR, &secret(6)).repeat(130);
+        let mut keys = ours.clone();
+        curve::multiply_each_on(path, &theirs, &factors, &mut keys).expect("fine");
+        assert_eq!(keys, ours);
+    }
+}
+
+#[test]
+fn points_of_the_twist_are_found_on_every_path() {
+    let (p, a) = (prime(), BigUint::from(486_662u32));
+    let good = hashed(600, b"twist");
+    for path in simd::available() {
+        assert_eq!(curve::find_off_curve_on(path, &good), None);
+        assert_eq!(curve::find_off_curve_on(path, &[0; 32]), None);
+        for element in edge_elements() {
+            let u = BigUint::from_bytes_le(&element);
+            let right = (&u * &u * &u + &a * &u * &u + &u) % &p;
+            let off = right.modpow(&((&p - 1u8) / 2u8), &p) == &p - 1u8;
+            assert_eq!(curve::find_off_curve_on(path, &element), off.then_some(0));
+        }
+        for row in [0, 15, 255, 256, 599] {
+            let mut points = good.clone();
+            points[32 * row..][..32].copy_from_slice(&little_endian(&BigUint::from(2u8)));
+            points[32 * 599..][..32].fill(0xff);
+            assert_eq!(curve::find_off_curve_on(path, &points), Some(row));
+        }
+    }
+}
+
+#[test]
+fn bad_points_are_refused_with_their_row_and_reason_on_every_path() {
+    let good = hashed(300, b"good");
+    for path in simd::available() {
+        for (index, line) in lines(include_str!("vectors/bad_points.txt")).enumerate() {
+            let fault = if line[0] == "low-order" {
+                Fault::LowOrder
+            } else {
+                Fault::NonCanonical
+            };
+            let row = 20 * index + 3;
+            let mut points = good.clone();
+            points[32 * row..][..32].copy_from_slice(&bytes(line[1]));
+            // later bad rows of either kind must not hide the first one
+            points[32 * (row + 1)..][..32].fill(0);
+            points[32 * 299..][..32].fill(0xff);
+            let refusal = curve::multiply_on(path, &points, &secret(1), &mut vec![0; points.len()]);
+            assert_eq!(refusal, Err(InvalidPoint { row, fault }), "{}", line[1]);
+        }
+        assert_eq!(
+            curve::multiply_on(path, &good, &secret(1), &mut vec![0; good.len()]),
+            Ok(())
+        );
+    }
 }
 
 #[test]
@@ -186,7 +325,7 @@ fn no_column_is_a_column_too() {
 
 #[test]
 fn blinding_is_hashing_then_multiplying_whatever_the_batch() {
-    for count in [1, 127, 128, 129, 300] {
+    for count in [1, 255, 256, 257, 600] {
         let (data, offsets) = ids(count);
         let mut once = vec![0; 32 * count];
         curve::blind(&data, &offsets, b"domain", &secret(2), &mut once)
@@ -281,18 +420,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn the_map_agrees_with_big_integers(r in any::<[u8; 32]>()) {
-        let mapped = map_batch(&[Element::from_bytes(&r); 128])[77];
-        let expected = reference_map(&(BigUint::from_bytes_le(&r) % (BigUint::from(1u8) << 255)));
-        prop_assert_eq!(mapped.to_bytes(), little_endian(&expected));
+    fn the_map_agrees_with_big_integers_on_every_path(r in any::<[u8; 32]>()) {
+        let field = BigUint::from_bytes_le(&r) % prime();
+        let expected = little_endian(&reference_map(&field));
+        for path in simd::available() {
+            prop_assert_eq!(mapped(path, &little_endian(&field)), expected);
+        }
     }
 
     #[test]
     fn the_ladder_agrees_with_big_integers_on_curve_and_twist(u in any::<[u8; 32]>(), scalar in any::<[u8; 32]>()) {
-        let mut u = u;
+        let (mut u, mut scalar) = (u, scalar);
         u[31] &= 63;
+        scalar[0] &= 248;
         let expected = reference_multiply(&BigUint::from_bytes_le(&u), &BigUint::from_bytes_le(&scalar));
-        prop_assert_eq!(affine(ladder(Element::from_bytes(&u), &scalar)), little_endian(&expected));
+        for path in simd::available() {
+            prop_assert_eq!(product(path, &u, &scalar), little_endian(&expected));
+        }
     }
 
     #[test]

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
+use super::batch::{Ladder, map_to_curve, multiply_points};
 use super::scalar::{Scalar, divisible_by_eight, plus_orders, residue};
-use super::{
-    A, BATCH, Fault, InvalidPoint, POINT_SIZE, first_fault, ladder, map_batch, read_point,
-};
-use crate::field25519::{Element, invert_all};
+use super::{A, BATCH, Fault, InvalidPoint, POINT_SIZE, first_fault, read_element, write_points};
+use crate::field25519::Element;
 use crate::prg::{Seed, derive};
+use crate::simd::{self, Path};
 
 /// u of a generator of the whole group, of order 8ℓ: 6 is the least such u.
 pub const GENERATOR: [u8; POINT_SIZE] = {
@@ -33,6 +33,11 @@ const LABEL: &str = "hanse curve uniform";
 /// # Panics
 /// When the columns do not hold equally many rows of 32 bytes: the face allocates them.
 pub fn encode_uniform(seed: &Seed, factors: &mut [u8], representatives: &mut [u8]) {
+    encode_uniform_on(simd::path(), seed, factors, representatives);
+}
+
+/// As [`encode_uniform`], on the given path.
+pub fn encode_uniform_on(path: Path, seed: &Seed, factors: &mut [u8], representatives: &mut [u8]) {
     assert_eq!(factors.len(), representatives.len(), "one factor a row");
     let factors = factors.as_chunks_mut::<POINT_SIZE>().0;
     let representatives = representatives.as_chunks_mut::<POINT_SIZE>().0;
@@ -41,7 +46,7 @@ pub fn encode_uniform(seed: &Seed, factors: &mut [u8], representatives: &mut [u8
         .zip(representatives.par_chunks_mut(BATCH))
         .enumerate()
         .for_each(|(index, (factors, representatives))| {
-            encode_batch(seed, index * BATCH, factors, representatives);
+            encode_batch(path, seed, index * BATCH, factors, representatives);
         });
 }
 
@@ -72,6 +77,7 @@ fn draw(seed: &Seed, row: usize, attempt: u64) -> Draw {
 
 /// How many tries a row needs is public and says nothing of the try that stays.
 fn encode_batch(
+    path: Path,
     seed: &Seed,
     start: usize,
     factors: &mut [[u8; POINT_SIZE]],
@@ -86,7 +92,7 @@ fn encode_batch(
             .iter()
             .map(|index| draw(seed, start + index, attempt))
             .collect();
-        let points = multiples_of_generator(&draws);
+        let points = multiples_of_generator(path, &draws);
         let mut rest = Vec::new();
         for ((index, draw), point) in pending.iter().zip(&draws).zip(points) {
             let (found, preimage) = preimage(point, draw.preimage);
@@ -101,15 +107,11 @@ fn encode_batch(
     }
 }
 
-fn multiples_of_generator(draws: &[Draw]) -> [Element; BATCH] {
-    let mut numerators = [Element::ONE; BATCH];
-    let mut denominators = [Element::ONE; BATCH];
-    for (index, draw) in draws.iter().enumerate() {
-        (numerators[index], denominators[index]) =
-            ladder(Element::from_bytes(&GENERATOR), &draw.point);
-    }
-    invert_all(&mut denominators);
-    std::array::from_fn(|index| numerators[index] * denominators[index])
+fn multiples_of_generator(path: Path, draws: &[Draw]) -> [Element; BATCH] {
+    let mut points = [Element::from_bytes(&GENERATOR); BATCH];
+    let ladder = |index: usize| Ladder::by_any(&draws[index].point);
+    multiply_points(path, &mut points, ladder, draws.len());
+    points
 }
 
 /// One of the preimages of u, by two bits of `which`, if u is in the image of the map and not 0.
@@ -131,19 +133,30 @@ fn preimage(u: Element, which: u8) -> (Choice, Element) {
 /// # Errors
 /// The first row that is not canonical. `out` is then to be thrown away.
 pub fn map_representatives(representatives: &[u8], out: &mut [u8]) -> Result<(), InvalidPoint> {
+    map_representatives_on(simd::path(), representatives, out)
+}
+
+/// As [`map_representatives`], on the given path.
+///
+/// # Errors
+/// As [`map_representatives`].
+pub fn map_representatives_on(
+    path: Path,
+    representatives: &[u8],
+    out: &mut [u8],
+) -> Result<(), InvalidPoint> {
     assert_eq!(representatives.len(), out.len(), "one point a row");
     let rows = representatives.as_chunks::<POINT_SIZE>().0;
     first_fault(out, |start, batch| {
         let mut fields = [Element::ONE; BATCH];
-        for index in 0..batch.len() {
-            match read_point(&rows[start + index]) {
+        for (index, bytes) in rows[start..start + batch.len()].iter().enumerate() {
+            match read_element(bytes) {
                 Some(field) => fields[index] = field,
                 None => return Some(non_canonical(start + index)),
             }
         }
-        for (bytes, point) in batch.iter_mut().zip(map_batch(&fields)) {
-            *bytes = point.to_bytes();
-        }
+        map_to_curve(path, &mut fields, batch.len());
+        write_points(&fields, batch);
         None
     })
 }
@@ -187,7 +200,7 @@ fn for_each_pair(
     let pairs = left.as_chunks().0.iter().zip(right.as_chunks().0);
     let out = out.as_chunks_mut::<POINT_SIZE>().0.iter_mut();
     for (row, (bytes, (left, right))) in out.zip(pairs).enumerate() {
-        match (read_point(left), read_point(right)) {
+        match (read_element(left), read_element(right)) {
             (Some(left), Some(right)) => *bytes = combine(left, right).to_bytes(),
             _ => return Err(non_canonical(row)),
         }
@@ -244,8 +257,9 @@ mod tests {
         for multiple in 1..40u8 {
             let mut scalar = [0; 32];
             scalar[0] = multiple;
-            let (x, z) = ladder(Element::from_bytes(&GENERATOR), &scalar);
-            let u = x * z.inverse();
+            let mut points = [Element::from_bytes(&GENERATOR); BATCH];
+            multiply_points(Path::Portable, &mut points, |_| Ladder::by_any(&scalar), 1);
+            let u = points[0];
             let found: Vec<[u8; 32]> = (0..4)
                 .map(|which| preimage(u, which))
                 .filter(|(found, _)| bool::from(*found))
@@ -259,7 +273,8 @@ mod tests {
             for (field, bytes) in fields.iter_mut().zip(&found) {
                 *field = Element::from_bytes(bytes);
             }
-            for mapped in &map_batch(&fields)[..found.len()] {
+            map_to_curve(Path::Portable, &mut fields, found.len());
+            for mapped in &fields[..found.len()] {
                 assert_eq!(mapped.to_bytes(), u.to_bytes());
             }
         }
