@@ -30,6 +30,13 @@ pub(crate) struct Loose([__m256i; 10]);
 const BITS: i32 = 26;
 const LIMB: i64 = (1 << BITS) - 1;
 
+/// What the columns of a product take: the limbs once, twice, and 19-fold.
+struct Multiples {
+    once: [__m256i; 10],
+    twice: [__m256i; 10],
+    nineteen: [__m256i; 10],
+}
+
 macro_rules! instructions {
     ($($item:item)*) => {
         $(#[inline] #[target_feature(enable = "avx2")] $item)*
@@ -119,42 +126,89 @@ pub(crate) fn bias() -> Loose {
     Loose(start::<true>())
 }
 
-/// a·b; with `BIASED`, fit to subtract an unbiased product from, or two.
-pub(crate) fn multiply<const BIASED: bool>(a: &Carried, b: &Carried) -> Loose {
-    let (a, b) = (&a.0, &b.0);
-    let mut sums = start::<BIASED>();
-    // places past the end come back 19-fold, and the product of two odd limbs counts double
+fn multiples(value: &Carried) -> Multiples {
+    let once = value.0;
+    let (mut twice, mut nineteen) = (once, once);
+    for index in 0..10 {
+        twice[index] = add(once[index], once[index]);
+        nineteen[index] = times_nineteen(once[index]);
+    }
+    Multiples {
+        once,
+        twice,
+        nineteen,
+    }
+}
+
+/// The limb of b that meets limb i of a in a column: 19-fold when the product lies past the end.
+fn partner(b: &Multiples, column: usize, i: usize) -> __m256i {
+    let j = (column + 10 - i) % 10;
+    if i > column { b.nineteen[j] } else { b.once[j] }
+}
+
+/// Adds to `sum` what a·b has in a column; the product of two odd limbs counts double.
+fn product_column<const COLUMN: usize>(sum: __m256i, a: &Multiples, b: &Multiples) -> __m256i {
+    let mut sum = sum;
     for i in 0..10 {
-        let doubled = add(a[i], a[i]);
-        for j in 0..10 {
-            let left = if i % 2 == 1 && j % 2 == 1 { doubled } else { a[i] };
-            let right = if i + j < 10 { b[j] } else { times_nineteen(b[j]) };
-            let place = (i + j) % 10;
-            sums[place] = add(sums[place], product(left, right));
+        let both_odd = i % 2 == 1 && COLUMN.is_multiple_of(2);
+        let left = if both_odd { a.twice[i] } else { a.once[i] };
+        sum = add(sum, product(left, partner(b, COLUMN, i)));
+    }
+    sum
+}
+
+/// Adds to `sum` what a² has in a column: each pair of limbs once, and double.
+fn square_column<const COLUMN: usize>(sum: __m256i, a: &Multiples) -> __m256i {
+    let mut sum = sum;
+    for i in 0..10 {
+        let j = (COLUMN + 10 - i) % 10;
+        let twice = u32::from(i != j) + u32::from(i % 2 == 1 && j % 2 == 1);
+        if i <= j {
+            let left = match twice {
+                0 => a.once[i],
+                1 => a.twice[i],
+                _ => add(a.twice[i], a.twice[i]),
+            };
+            sum = add(sum, product(left, partner(a, COLUMN, i)));
         }
     }
-    Loose(sums)
+    sum
+}
+
+/// a·b; with `BIASED`, fit to subtract an unbiased product from, or two.
+pub(crate) fn multiply<const BIASED: bool>(a: &Carried, b: &Carried) -> Loose {
+    let (a, b) = (&multiples(a), &multiples(b));
+    let start = start::<BIASED>();
+    Loose([
+        product_column::<0>(start[0], a, b),
+        product_column::<1>(start[1], a, b),
+        product_column::<2>(start[2], a, b),
+        product_column::<3>(start[3], a, b),
+        product_column::<4>(start[4], a, b),
+        product_column::<5>(start[5], a, b),
+        product_column::<6>(start[6], a, b),
+        product_column::<7>(start[7], a, b),
+        product_column::<8>(start[8], a, b),
+        product_column::<9>(start[9], a, b),
+    ])
 }
 
 /// a²; with `BIASED`, fit to subtract an unbiased product from, or two.
 pub(crate) fn square<const BIASED: bool>(a: &Carried) -> Loose {
-    let a = &a.0;
-    let mut sums = start::<BIASED>();
-    for i in 0..10 {
-        let doubled = add(a[i], a[i]);
-        for j in i..10 {
-            let twice = (i != j) as u32 + (i % 2 == 1 && j % 2 == 1) as u32;
-            let left = match twice {
-                0 => a[i],
-                1 => doubled,
-                _ => add(doubled, doubled),
-            };
-            let right = if i + j < 10 { a[j] } else { times_nineteen(a[j]) };
-            let place = (i + j) % 10;
-            sums[place] = add(sums[place], product(left, right));
-        }
-    }
-    Loose(sums)
+    let a = &multiples(a);
+    let start = start::<BIASED>();
+    Loose([
+        square_column::<0>(start[0], a),
+        square_column::<1>(start[1], a),
+        square_column::<2>(start[2], a),
+        square_column::<3>(start[3], a),
+        square_column::<4>(start[4], a),
+        square_column::<5>(start[5], a),
+        square_column::<6>(start[6], a),
+        square_column::<7>(start[7], a),
+        square_column::<8>(start[8], a),
+        square_column::<9>(start[9], a),
+    ])
 }
 
 /// base + factor·e, for a factor below 2^18.
