@@ -10,6 +10,9 @@ use crate::simd::{self, Path};
 /// Blocks of a stream that are computed at a time: many for each key, few enough to stay in the second cache.
 const STRETCH: usize = 256;
 
+/// Blocks of a column in a line of the cache: what is read of it at a time when rows are made.
+const LINE: usize = 4;
+
 /// For every group of 2^`depth` keys: the sum of their streams, and for each bit the sum of the streams at places with it.
 ///
 /// `sums` gets one run of `blocks` blocks a group, `columns` one run a bit, group by group. Streams are AES-128 in counter
@@ -177,15 +180,25 @@ pub fn transpose_on(path: Path, columns: &[Block], rows: &mut [u8]) {
         rows.len().is_multiple_of(ROW_BYTES) && rows.len() <= columns.len() * ROW_BYTES,
         "rows of 16 bytes, no more than the columns have"
     );
-    rows.par_chunks_mut(COLUMNS * ROW_BYTES)
+    rows.par_chunks_mut(LINE * COLUMNS * ROW_BYTES)
         .enumerate()
-        .for_each(|(block, rows)| {
-            let mut square: Square = std::array::from_fn(|column| columns[column * blocks + block]);
-            turn(path, &mut square);
-            for (row, square) in rows.as_chunks_mut::<ROW_BYTES>().0.iter_mut().zip(&square) {
-                *row = crate::aes::to_bytes(*square);
+        .for_each(|(line, rows)| {
+            let first = line * LINE;
+            let mut squares = [[[0; 2]; COLUMNS]; LINE];
+            for column in 0..COLUMNS {
+                let end = blocks.min(first + LINE);
+                let line = &columns[column * blocks..][first..end];
+                for (square, block) in squares.iter_mut().zip(line) {
+                    square[column] = *block;
+                }
             }
-            square.zeroize();
+            for (rows, square) in rows.chunks_mut(COLUMNS * ROW_BYTES).zip(&mut squares) {
+                turn(path, square);
+                for (row, square) in rows.as_chunks_mut::<ROW_BYTES>().0.iter_mut().zip(square) {
+                    *row = crate::aes::to_bytes(*square);
+                }
+            }
+            squares.zeroize();
         });
 }
 
@@ -195,11 +208,8 @@ fn turn(path: Path, square: &mut Square) {
     match path {
         Path::Portable => turn_portable(square),
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: a path is taken only where it is available
-        Path::Avx2 => unsafe { turn_avx2(square) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above
-        Path::Avx512 => unsafe { turn_avx512(square) },
+        // SAFETY: a path is taken only where it is available, and the wider one has all of the narrower
+        Path::Avx2 | Path::Avx512 => unsafe { turn_avx2(square) },
         #[cfg(not(target_arch = "x86_64"))]
         Path::Avx2 | Path::Avx512 => turn_portable(square),
     }
@@ -211,15 +221,9 @@ fn turn_avx2(square: &mut Square) {
     turn_portable(square);
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn turn_avx512(square: &mut Square) {
-    turn_portable(square);
-}
-
 /// Transposes a square of bits in seven rounds: round r swaps the off-diagonal squares of side 2^r (Knuth, TAOCP 7.1.3).
 ///
-/// Written so that the compiler makes each round whole vectors, as wide as the caller's instructions.
+/// Written so that the compiler makes each round of whole vectors.
 #[inline(always)]
 fn turn_portable(square: &mut Square) {
     for pair in 0..64 {
