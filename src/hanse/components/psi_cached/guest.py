@@ -20,7 +20,7 @@ from hanse.components.psi_cached.messages import (
     Removed,
     Shard,
 )
-from hanse.components.psi_cached.rows import demand_rows, repeated, sort_common
+from hanse.components.psi_cached.rows import demand_own, demand_rows, repeated, sort_common
 from hanse.components.psi_cached.settings import Settings
 from hanse.components.psi_cached.shards import COUNTS, FILTER, Shape
 from hanse.core.faults import fault
@@ -83,6 +83,7 @@ class Finds:
 
 async def prepare(me: Party, previous: Model | None, settings: Settings) -> Model:
     """Receive every host's filter, or what it adds to an earlier one."""
+    demand_own(previous, me.id)
     parts = await asyncio.gather(*(_receive(me, host, previous, settings) for host in me.hosts))
     arrays: dict[str, NDArray[Any]] = {}
     files: dict[str, LargeFile] = {}

@@ -23,7 +23,7 @@ from hanse.components.psi_cached.messages import (
     Removed,
     Shard,
 )
-from hanse.components.psi_cached.rows import demand_rows, read_ids, sort_common
+from hanse.components.psi_cached.rows import demand_own, demand_rows, read_ids, sort_common
 from hanse.components.psi_cached.settings import Settings
 from hanse.components.psi_cached.shards import (
     COUNTS,
@@ -65,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True):
 async def prepare(me: Party, table: Table, previous: Model | None, settings: Settings) -> Model:
     """Evaluate my ids, those that an earlier preparation lacks; send the filter; keep which row has which rank."""
     demand_rows(table)
+    demand_own(previous, me.id)
     if len(table) > MOST_IDS:
         raise fault("psi_cached.too_many", f"{len(table)} rows, at most {MOST_IDS} can be prepared", "split the table")
     past = _layers(previous, settings)

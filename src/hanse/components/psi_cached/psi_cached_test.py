@@ -263,6 +263,15 @@ def test_parts_of_different_preparations_do_not_go_together() -> None:
         prepare({"host-1": HOST, "host-2": HOST}, previous=first)
 
 
+def test_what_another_party_or_component_has_left_is_no_earlier_preparation(tmp_path: Path) -> None:
+    models = saved(prepare({"host-1": HOST}), tmp_path)
+    for party in models:
+        (other,) = models.keys() - {party}
+        others = {**models, party: models[other]}
+        with pytest.raises(HanseError, match=r"model\.other.*psi_cached for"):
+            prepare({"host-1": HOST}, previous=others)
+
+
 def test_a_later_preparation_keeps_the_settings_of_the_first() -> None:
     models = prepare({"host-1": HOST})
     with pytest.raises(HanseError, match=r"psi_cached\.other_settings"):

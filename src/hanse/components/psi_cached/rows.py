@@ -1,4 +1,4 @@
-"""Ids of some rows of a table, block by block, and the order in which parties list the rows that they share."""
+"""What both sides do with rows and ids: read them block by block, put them in the common order, refuse bad input."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.core.faults import HanseError, fault
+from hanse.core.roles import PartyId
 from hanse.kernel import hashing
 from hanse.kernel.ids import Ids, regrouped
-from hanse.sdk import Table
+from hanse.sdk import Model, Table
+
+COMPONENT = "psi_cached"
 
 
 def list_groups(table: Table, rows: NDArray[np.uint32] | None, size: int) -> Iterator[Ids]:
@@ -36,6 +39,16 @@ def demand_rows(table: Table) -> None:
     """Raise HanseError("psi.no_ids") for a table without rows."""
     if len(table) == 0:
         raise fault("psi.no_ids", "the table has no rows", "choose a dataset with rows")
+
+
+def demand_own(previous: Model | None, me: PartyId) -> None:
+    """Raise HanseError("model.other") for an earlier preparation that is no preparation, or another party's."""
+    if previous is None or previous.manifest is None:
+        return
+    made_by = (previous.manifest.component, previous.manifest.party)
+    if made_by != (COMPONENT, me):
+        cause = f"`previous` was made by {made_by[0]} for {made_by[1]}, not by {COMPONENT} for {me}"
+        raise fault("model.other", cause, "name a model that psi_cached has prepared with the same parties")
 
 
 def repeated() -> HanseError:
