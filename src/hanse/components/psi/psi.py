@@ -8,7 +8,8 @@ Protocol  An oblivious function of the guest's ids, whose values each host knows
           giving back sorted (Huberman, Franklin and Hogg 1999; De Cristofaro, Gasti and Tsudik 2012).
 Secure    against semi-honest parties in the random-oracle model; with several hosts, as long as the guest does not
           collude with one of them. Method ecdh under decisional Diffie-Hellman, method vole under dual learning parity
-          with regular noise for expand-convolute codes.
+          with regular noise for expand-convolute codes. With security=malicious also against a party that deviates
+          (docs/protocols/malicious.md says what is then detected, and what cannot be).
 Learns    guest: how many ids each host has.
           guest: which of its ids all parties have [result=shared]
           guest: which of its ids not all parties have, and so which all have [result=difference]
@@ -81,6 +82,8 @@ async def host(me: Party, table: Table, settings: Settings) -> Table:
     if session.result == "count":
         await _count(me, table, session)
         return table.take(NO_ROWS)
+    if session.malicious:
+        me.guest.must(not session.several and session.method == "vole", "one host and the method vole, against malice")
     if settings.payload and session.several:
         raise fault("settings.invalid", "columns for the guest need a task with one host", "leave `payload` empty")
     async with _spooled(me, table, session, cut(*_sizes(session)).host_count) as spool:
@@ -118,7 +121,8 @@ def _count_rows(table: Table, settings: Settings) -> int:
 
 def _wanted(settings: Settings) -> Wanted:
     method = None if settings.method == "auto" else settings.method
-    return Wanted(method, settings.result, settings.share_result, settings.code, settings.bandwidth_mbit_s)
+    terms = (settings.result, settings.share_result, settings.code, settings.bandwidth_mbit_s, settings.security)
+    return Wanted(method, *terms)
 
 
 def _chooser(me: Party, settings: Settings) -> Choose:
@@ -127,6 +131,10 @@ def _chooser(me: Party, settings: Settings) -> Choose:
             if len(hosts) > 1:
                 raise fault("settings.invalid", "a count is made with one host", "choose another result")
             return Choice("ecdh", "ecdh: a count is made by blinding twice")
+        if settings.security == "malicious":
+            if len(hosts) > 1:
+                raise fault("settings.invalid", "against malice an intersection has one host", "leave out the others")
+            return Choice("vole", "vole: the settings want security against malice")
         if settings.method != "auto":
             return Choice(settings.method, f"{settings.method}: the settings say so")
         return choose(guest, hosts, me.threads, link)
@@ -196,5 +204,6 @@ component = Component(
         "count": Variant({"result": "count"}, hosts=(1,)),
         "kept": Variant({"share_result": False}, hosts=(1,)),
         "payload": Variant({"payload": ("x0",)}, hosts=(1,)),
+        "malicious": Variant({"method": "vole", "security": "malicious"}, hosts=(1,)),
     },
 )

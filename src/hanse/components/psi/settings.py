@@ -60,6 +60,14 @@ class Settings(Params, frozen=True):
             "younger assumption.",
         ),
     ] = "conservative"
+    security: Annotated[
+        Literal["semi_honest", "malicious"],
+        msgspec.Meta(
+            title="Security",
+            description="semi_honest: against parties that follow the protocol. malicious: also against a party that "
+            "deviates from it, by the method vole with longer elements and tags; one host, no count.",
+        ),
+    ] = "semi_honest"
     bandwidth_mbit_s: Annotated[
         float,
         msgspec.Meta(
@@ -74,5 +82,7 @@ class Settings(Params, frozen=True):
     def __post_init__(self) -> None:
         if self.result == "count" and self.method == "vole":
             raise ValueError("a count is made by the method ecdh; choose that or auto")
+        if self.security == "malicious" and (self.method == "ecdh" or self.result == "count"):
+            raise ValueError("against malice there is the method vole, and no count")
         if self.payload and self.result != "shared":
             raise ValueError("columns for the guest need the result shared")

@@ -24,6 +24,7 @@ from hanse.protocols.psi.choice import Choice, Link
 Method = Literal["ecdh", "vole"]
 Result = Literal["shared", "difference", "count"]
 Code = Literal["conservative", "fast"]
+Security = Literal["semi_honest", "malicious"]
 
 NONCE_BYTES = 32
 MOST_ITEMS = (1 << 32) - 1
@@ -57,6 +58,7 @@ class Terms(Message, frozen=True):
     result: Result
     share_result: bool
     code: Code
+    security: Security
     empty: bool
     nonces: NDArray[np.uint8]
 
@@ -70,6 +72,7 @@ class Wanted:
     share_result: bool
     code: Code
     bandwidth_mbit_s: float = 0.0
+    security: Security = "semi_honest"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,12 @@ class Session:
     several: bool
     empty: bool
     reason: str = ""
+    security: Security = "semi_honest"
+
+    @property
+    def malicious(self) -> bool:
+        """Whether the parties are to be protected against one another's deviations."""
+        return self.security == "malicious"
 
     def key(self, *purpose: str | int) -> bytes:
         """Return the 32-byte key of this run for one purpose: the same at every party, and no secret."""
@@ -111,7 +120,8 @@ async def open_as_guest(me: Party, items: int, wanted: Wanted, choose: Choose) -
     await me.hosts.send(Probe(0))
     empty = 0 in (items, *sizes)
     nonces = np.concatenate([nonce, *(opening.nonce for opening in openings)])
-    await me.hosts.send(Terms(choice.method, wanted.result, wanted.share_result, wanted.code, empty, nonces))
+    agreed = (wanted.result, wanted.share_result, wanted.code, wanted.security)
+    await me.hosts.send(Terms(choice.method, *agreed, empty, nonces))
     return _session(choice.method, wanted, nonces, items, sizes, empty=empty, reason=choice.reason)
 
 
@@ -126,7 +136,7 @@ async def open_as_host(me: Party, items: int, wanted: Wanted) -> Session:
         await guest.send(Echo(np.zeros(size_bytes, np.uint8)))
     terms = await guest.recv(Terms)
     guest.must(wanted.method in (None, terms.method), f"the method {wanted.method}, as my settings say")
-    for name in ("result", "share_result", "code"):
+    for name in ("result", "share_result", "code", "security"):
         said, mine = getattr(terms, name), getattr(wanted, name)
         guest.must(said == mine, f"{name} = {mine}, as my settings say")
     parties = 2 + len(me.hosts)
@@ -173,4 +183,5 @@ def _session(
 ) -> Session:
     several = len(nonces) > 2 * NONCE_BYTES
     salt = hashlib.blake2b(nonces.tobytes(), digest_size=32, person=b"hanse/psi/salt").digest()
-    return Session(method, wanted.result, wanted.share_result, wanted.code, salt, guest, hosts, several, empty, reason)
+    agreed = (wanted.result, wanted.share_result, wanted.code, salt)
+    return Session(method, *agreed, guest, hosts, several, empty, reason, wanted.security)

@@ -14,7 +14,7 @@ from hanse.protocols.channel import Party, Peer
 from hanse.protocols.psi import ecdh, payload, result, tags, vole
 from hanse.protocols.psi.filler import filled_up
 from hanse.protocols.psi.opening import Session
-from hanse.protocols.psi.sizes import Cut, cut, field_bytes
+from hanse.protocols.psi.sizes import MOST_TAG_BITS, WIDEST_FIELD_BYTES, Cut, cut, field_bytes
 from hanse.protocols.psi.spool import Spool
 from hanse.protocols.psi.together import together
 
@@ -62,6 +62,7 @@ async def match_as_guest(me: Party, session: Session, spool: Spool, width: int) 
     """Find my rows that the host has; `width` is the bytes that it adds to each. Raises ProtocolError, HanseError."""
     host = me.host
     size = cut(session.guest, session.hosts[0])
+    bits = _tag_bits(session, size)
     order_key = me.rng.seed()
     rows: list[Rows] = [np.empty(0, np.int64)] * size.buckets
     values: list[Bytes] = [np.empty((0, width), np.uint8)] * size.buckets
@@ -72,10 +73,10 @@ async def match_as_guest(me: Party, session: Session, spool: Spool, width: int) 
         keys = keys_of(session, host.id, number, sealed=bool(width))
         peer = host.fork(stream)
         mine, *seals = await evaluate(me, peer, session, size, number, digests, keys)
-        ordered = await asyncio.to_thread(tags.sort_own, mine, digests, size.bits)
+        ordered = await asyncio.to_thread(tags.sort_own, mine, digests, bits)
         found, opened = [], []
         for piece in range(size.pieces):
-            local, places = await tags.receive(peer, ordered, size.host_places, size.bits)
+            local, places = await tags.receive(peer, ordered, size.host_places, bits)
             told[number * size.pieces + piece] = result.pack(places, size.host_places)
             found.append(local)
             if width:
@@ -96,6 +97,7 @@ async def match_as_host(me: Party, session: Session, spool: Spool, rows_of: Rows
     """Serve the guest, send my tags and, where I add values, each row's values sealed. Raises ProtocolError."""
     guest = me.guest
     size = cut(session.guest, session.hosts[0])
+    bits = _tag_bits(session, size)
     pieces: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * size.host_count
 
     async def match(number: int, stream: int) -> None:
@@ -105,7 +107,7 @@ async def match_as_host(me: Party, session: Session, spool: Spool, rows_of: Rows
 
         async def send() -> None:
             for piece in range(number * size.pieces, (number + 1) * size.pieces):
-                pieces[piece] = await _send_piece(me, peer, function, spool, size, piece, keys, rows_of)
+                pieces[piece] = await _send_piece(me, peer, function, spool, size, piece, bits, keys, rows_of)
 
         await together(function.serve(), send())
 
@@ -120,14 +122,15 @@ async def _send_piece(
     spool: Spool,
     size: Cut,
     piece: int,
+    bits: int,
     keys: tuple[bytes, ...],
     rows_of: RowsOf | None,
 ) -> NDArray[np.uint32]:
     digests, rows = await asyncio.to_thread(spool.bucket, piece)
     values, *seals = await function.values(digests, keys)
     filled = await asyncio.to_thread(filled_up, values, size.host_places, me.rng.seed())
-    ordered = await asyncio.to_thread(tags.sort_own, filled, digests, size.bits)
-    await tags.send(peer, ordered, size.bits)
+    ordered = await asyncio.to_thread(tags.sort_own, filled, digests, bits)
+    await tags.send(peer, ordered, bits)
     order = ordered.order
     if rows_of is not None:
         seal_keys = filled_up(seals[0], size.host_places, me.rng.seed())[order]
@@ -187,4 +190,11 @@ def function_of(me: Party, guest: Peer, session: Session, size: Cut, number: int
 
 def _bucket(session: Session, size: Cut, host: str, number: int) -> vole.Bucket:
     items = size.host_count * size.host_places
-    return vole.Bucket(size.guest_places, field_bytes(items), session.code, session.key("vole", host, number))
+    width = WIDEST_FIELD_BYTES if session.malicious else field_bytes(items)
+    salt = session.key("vole", host, number)
+    return vole.Bucket(size.guest_places, width, session.code, salt, session.malicious)
+
+
+def _tag_bits(session: Session, size: Cut) -> int:
+    """Return how long tags are: all of them against malice, so that nobody finds two ids with one tag."""
+    return MOST_TAG_BITS if session.malicious else size.bits

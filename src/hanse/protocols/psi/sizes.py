@@ -9,6 +9,7 @@ GUEST_BUCKET = 1 << 20
 HOST_PIECE = 1 << 21
 FALSE_MATCH_BITS = 40
 MOST_TAG_BITS = 128
+WIDEST_FIELD_BYTES: Width = 16
 SMALL_FIELD_ITEMS = 1 << 24
 """Up to here 64-bit values miss a false match with at most 2^-40; above, 128-bit ones are used."""
 
