@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hanse.kernel.vole import Octets, Run
+from hanse.kernel.vole import Octets, Run, claim, prove
 
 SALT, DELTA = bytes(range(32)), bytes(range(100, 116))
 SEED, OTHER_SEED = bytes([5]) * 32, bytes([6]) * 32
@@ -77,3 +77,21 @@ def test_values_that_no_run_has_are_refused() -> None:
         run.send(SEED, DELTA, rows[1:])
     with pytest.raises(ValueError, match="message must be"):
         run.receive(SEED, rows, np.zeros(16, np.uint8))
+
+
+def test_a_checked_run_has_whole_trees_and_its_rows_can_be_proven() -> None:
+    run = Run(70_000, 16, "fast", SALT, checked=True)
+    assert run.choices > Run(70_000, 16, "fast", SALT).choices
+    b, a, c = correlate(run)
+    masked, expected = claim(SEED, a, c)
+    assert prove(SEED, DELTA, b, masked) == expected
+    assert prove(OTHER_SEED, DELTA, b, masked) != expected
+    for column in (a, b, c):
+        column[16 * 69_000] ^= 1
+        masked, expected = claim(SEED, a, c)
+        assert prove(SEED, DELTA, b, masked) != expected
+        column[16 * 69_000] ^= 1
+    with pytest.raises(ValueError, match="rows of 16 bytes"):
+        claim(SEED, a[1:], c)
+    with pytest.raises(ValueError, match="rows of 16 bytes"):
+        prove(SEED, DELTA, b, masked[1:])
