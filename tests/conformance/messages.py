@@ -23,7 +23,7 @@ class Stranger(Message, frozen=True):
 
 
 def declared(component: Component) -> dict[str, type[Message]]:
-    """Return the messages that the component's folder and `hanse.protocols` declare, by name; its own one comes first."""
+    """Return the messages that the component's folder and `hanse.protocols` declare, by name; its own come first."""
     return _named("hanse.protocols.") | _named(f"hanse.components.{component.name}.")
 
 

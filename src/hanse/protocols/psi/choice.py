@@ -14,16 +14,16 @@ Method = Literal["ecdh", "vole"]
 LADDER_NS = {"avx512": 3200.0, "avx2": 14000.0, "portable": 30000.0}
 """One id hashed to the curve and multiplied, or one point multiplied: nanoseconds on one thread."""
 
-ENCODED_NS = {"avx512": 500.0, "avx2": 700.0, "portable": 2500.0}
+ENCODED_NS = {"avx512": 350.0, "avx2": 450.0, "portable": 900.0}
 """One id of the guest, method vole, at the slower side: encoding, its part of the VOLE, its tag."""
 
-TAG_NS = {"avx512": 120.0, "avx2": 180.0, "portable": 500.0}
+TAG_NS = {"avx512": 100.0, "avx2": 130.0, "portable": 300.0}
 """One id of the host, either method: tag made, sorted, coded, decoded, looked up."""
 
-SET_UP_S = {"avx512": 0.05, "avx2": 0.08, "portable": 0.3}
+SET_UP_S = {"avx512": 0.05, "avx2": 0.055, "portable": 0.065}
 """Oblivious transfers and trees of one bucket, method vole."""
 
-SET_UP_BYTES = 450_000
+SET_UP_BYTES = 300_000
 POINT_BYTES = 32
 PLACES_PER_ITEM = 1.31
 ROUND_TRIPS = {"ecdh": 2, "vole": 6}
