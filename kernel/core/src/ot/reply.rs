@@ -188,3 +188,67 @@ fn to_bytes(blocks: &[Block]) -> Vec<u8> {
         .flat_map(|block| aes::to_bytes(*block))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        count: 500,
+        checked: true,
+    };
+    const SESSION: [u8; 32] = [1; 32];
+    const SEED: Seed = [2; 32];
+
+    fn random(number: u8, size: usize) -> Vec<u8> {
+        let mut words = vec![0; size.div_ceil(8)];
+        Stream::new(&[number; 32], 0).fill(&mut words);
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes[..size].to_vec()
+    }
+
+    /// The reply of a receiver that gives the first group other choices, makes its proof after that, and bets that the
+    /// sender's bits there are `bet`.
+    fn cheat(pairs: &[u8], choices: &[u8], bet: u8) -> Reply {
+        let mut rows = vec![0; SHAPE.count * ROW_BYTES];
+        let mut reply = answer(SHAPE, &SESSION, &SEED, pairs, choices, &mut rows);
+        let mut others = choice_blocks(SHAPE, &SEED, choices);
+        for (at, octet) in random(3, 20).into_iter().enumerate() {
+            reply.folded[at] ^= octet;
+            others[at / ROW_BYTES][at % ROW_BYTES / 8] ^= u64::from(octet) << (at % 8 * 8);
+        }
+        let factors = coefficients(SHAPE, &SESSION, &reply);
+        let hash = |column: &[Block]| gf128::inner_product_on(simd::path(), &factors, column);
+        let choices = hash(&choice_blocks(SHAPE, &SEED, choices));
+        let (leaves, _) = trees::grow(simd::path(), SHAPE, &SESSION, pairs);
+        let (_, columns) = fold(SHAPE, &leaves);
+        let mut hashes = check::hash_columns(simd::path(), &factors, &columns);
+        let betted = std::array::from_fn(|at| if at == 0 { bet } else { 0 });
+        check::correct(&mut hashes, &betted, gf128::add(choices, hash(&others)));
+        let digest = check::digest(&SESSION, &hashes);
+        reply.proof = [&gf128::to_bytes(choices)[..], &digest].concat();
+        reply
+    }
+
+    #[test]
+    fn a_receiver_with_two_sets_of_choices_passes_only_where_it_guessed_all_bits_of_the_group() {
+        let (pairs, choices) = (random(4, 2 * COLUMNS * ROW_BYTES), random(5, 63));
+        let bet = 0b0110_0101;
+        let reply = cheat(&pairs, &choices, bet);
+        for first in 0..=u8::MAX {
+            let mut delta: [u8; ROW_BYTES] = std::array::from_fn(|at| (at * 37) as u8);
+            delta[0] = first;
+            let keys: Vec<u8> = pairs
+                .chunks_exact(2 * ROW_BYTES)
+                .enumerate()
+                .flat_map(|(bit, pair)| {
+                    let side = 1 - usize::from(delta[bit / 8] >> (bit % 8) & 1);
+                    pair[side * ROW_BYTES..][..ROW_BYTES].to_vec()
+                })
+                .collect();
+            let mut rows = vec![0; SHAPE.count * ROW_BYTES];
+            let outcome = accept(SHAPE, &SESSION, &keys, &delta, &reply, &mut rows);
+            assert_eq!(outcome.is_ok(), first == bet, "bits {first:08b}");
+        }
+    }
+}
