@@ -20,8 +20,9 @@ In `note`:
     bound                    what sets the bound: a port, the front end, or a level of the memory.
     instructions             an item, counted by hand from the kernels' sources: the functions `…_work` below. They are
                              those of the inner loops; control of loops, spills and set-up are left out.
-    traffic                  bytes an item read and written beyond the first-level cache, by the level that holds what
-                             they belong to; whole lines of 64 bytes where places are random.
+    traffic                  bytes an item read and written beyond the first-level cache, by the level that they come
+                             from when each holds as much of what they belong to as it has room for; whole lines of 64
+                             bytes where places are random.
     limits_ns                an item: the three that take longest. The bound is the first of them, so it holds when all
                              else is hidden behind it; chains of dependent loads and branches that are foretold wrongly
                              come on top, and are most of what sorts, joins and encodings take.
@@ -159,16 +160,16 @@ class Machine:
     cache_bytes: dict[str, int]
     gb_per_s: dict[str, float]
 
-    def level(self, size_bytes: float) -> str | None:
-        if size_bytes <= self.cache_bytes["L1"]:
-            return None
-        return next((name for name in ("L2", "L3") if size_bytes <= self.cache_bytes[name]), "DRAM")
-
     def traffic(self, work: Work) -> dict[str, float]:
+        """Bytes of an item by the level that they come from: each cache holds as much of a whole as it has room for."""
         found: dict[str, float] = {}
         for size, whole in work.traffic:
-            if level := self.level(whole):
-                found[level] = found.get(level, 0) + size
+            nearer = 0.0
+            for level, room in (*self.cache_bytes.items(), ("DRAM", math.inf)):
+                share = min(1.0, room / whole)
+                if level != "L1" and share > nearer:
+                    found[level] = found.get(level, 0) + size * (share - nearer)
+                nearer = max(nearer, share)
         return found
 
     def limits_ns(self, work: Work, path: str) -> dict[str, float]:
