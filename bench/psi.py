@@ -19,7 +19,6 @@ found are exactly those that a plain set intersection finds.
     psi/cached/NxM   `note.prepared_per_s`: ids of the large side prepared a second; `seconds`: M ids asked, from the prepared
                      filter on disk to the shared rows
     psi/three/N      three parties, N ids each
-    psi/node/N       psi/files by four processes: two gateways and two attempts, as in production
 
 `bound_seconds` is the least time in which one core can do a party's arithmetic, with the constants of `BOUNDS`.
 The peer is SecretFlow's SPU under `$HANSE_PEERS` (default `.peerbench/`: `spu` with 0.9.5, `spu093` with 0.9.3b0), run by
@@ -41,22 +40,36 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import uvloop
+from hanse.components.psi_cached.psi_cached import component as psi_cached
 from numpy.typing import NDArray
 
+from hanse.components.psi.psi import component as psi
 from hanse.control.nodes.identity import load_identity
+from hanse.core.events import Note
+from hanse.core.ids import JobId, TaskName
 from hanse.core.roles import PartyId
-from hanse.protocols.channel import Channel
+from hanse.core.specs import IngestSpec, Limits, ModelManifest
+from hanse.kernel import _kernel
+from hanse.kernel.ids import Ids
+from hanse.kernel.threads import set_threads
+from hanse.protocols.channel import Channel, Party
+from hanse.protocols.simulation import MemoryAttempt
+from hanse.runtime.channel import SystemEntropy
+from hanse.sdk import Model, Table
+from hanse.sdk.engine import Bounds
+from hanse.sdk.ingest import ingest
 
 PIECE_BYTES = 1 << 20
 HEAD = struct.Struct("<IQ")
 THIN_BYTES_A_SECOND, THIN_DELAY_S = 100e6 / 8, 0.025
+LIMITS = Limits(threads=1, memory_bytes=1 << 29)
 CORES = sorted(os.sched_getaffinity(0))
 
 
@@ -151,8 +164,9 @@ async def connect(folder: Path, me: PartyId, parties: Sequence[PartyId]) -> Wire
     return wire
 
 
-async def relay(ports: Sequence[int]) -> None:
-    """Carry each port's connections at 100 Mbit/s and 25 ms each way, over ports of its own, which it says."""
+async def relay() -> None:
+    """Carry the connections to each port at 100 Mbit/s and 25 ms each way, over ports of its own, which it says."""
+    ports: list[int] = (await hear())["ports"]
     servers = [await asyncio.start_server(_thin(port), "127.0.0.1", 0) for port in ports]
     say(ports=[server.sockets[0].getsockname()[1] for server in servers])
     await hear()
@@ -205,7 +219,7 @@ async def hear() -> dict[str, Any]:
 
 
 def numbers(sizes: dict[PartyId, int], party: PartyId) -> NDArray[np.int64]:
-    """Return what a party's ids are made of: half of the smallest set is shared by all, the rest is its own, shuffled."""
+    """Return what a party's ids are made of: half of the smallest set is shared by all, the rest its own, shuffled."""
     place = list(sizes).index(party)
     shared = min(sizes.values()) // 2
     own = np.arange(sizes[party] - shared, dtype=np.int64) + (shared if place == 0 else place * 10**9)
@@ -291,3 +305,377 @@ def loopback_bytes() -> int:
         if name.strip() == "lo":
             return int(figures.split()[8])
     return 0
+
+
+# --------------------------------------------------------------------------------------------------------- the parties
+
+
+class IdColumn:
+    """Ids in memory in the place of a table: what is measured is the intersection alone."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def id_batches(self, rows: int) -> Iterator[Ids]:
+        width = 16
+        for start in range(0, len(self.ids), rows):
+            stop = min(start + rows, len(self.ids))
+            data = self.ids.data[start * width : stop * width]
+            yield Ids(data, np.arange(stop - start + 1, dtype=np.int64) * width)
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one party is told to do: a case's kind, the parties and how many ids each has, and the settings."""
+
+    kind: str
+    sizes: dict[PartyId, int]
+    me: PartyId
+    folder: Path
+    settings: dict[str, Any]
+
+    @property
+    def source(self) -> Path:
+        return self.folder / f"{self.me}.{self.sizes[self.me]}.csv"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / f"{self.me}.shared.csv"
+
+
+async def run_party(order: Order) -> None:
+    """Play one party: make ready, wait for the word, run, say how it went."""
+    set_threads(1)
+    parties = list(order.sizes)
+    wire = await connect(order.folder, order.me, parties)
+    others = tuple(party for party in parties if party != order.me)
+    attempt = MemoryAttempt()
+    me = Party(order.me, others, WireChannel(wire), SystemEntropy(), attempt, threads=1)
+    work = KINDS[order.kind](order, me)
+    await anext(work)  # what comes before the clock
+    say(ready=True)
+    await hear()
+    steps = await anext(work)
+    at = time.monotonic()
+    peak = peak_mb()
+    equal = await anext(work)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    notes = [event.text for event in attempt.events if isinstance(event, Note)]
+    say(
+        at=at,
+        bytes=wire.sent_bytes,
+        peak_mb=peak,
+        cpu_s=round(usage.ru_utime + usage.ru_stime, 2),
+        equal=equal,
+        steps={name: round(value, 3) for name, value in steps.items()},
+        notes=notes,
+    )
+    await hear()
+
+
+Work = AsyncIterator[Any]
+"""Yields three times: when ready (None), when done (seconds by step), and whether the result is right."""
+
+
+async def in_memory(order: Order, me: Party) -> Work:
+    own = numbers(order.sizes, order.me)
+    column = IdColumn(Ids(texts(own).reshape(-1), np.arange(len(own) + 1, dtype=np.int64) * 16))
+    yield None
+    rows = await psi.roles[me.role](me, table=column, settings=psi.params.parse(order.settings))
+    yield {}
+    yield me.role != "guest" or np.array_equal(np.sort(own[rows]), expected(order.sizes))
+
+
+async def from_files(order: Order, me: Party) -> Work:
+    yield None
+    clock = Clock()
+    table = await asyncio.to_thread(read, order)
+    clock.step("reading")
+    shared = await psi.roles[me.role](me, table=table, settings=psi.params.parse(order.settings))
+    clock.step("intersection")
+    if me.role == "guest":
+        await asyncio.to_thread(shared.export, order.result)
+        clock.step("writing")
+    yield clock.steps
+    yield me.role != "guest" or np.array_equal(read_csv(order.result), expected(order.sizes))
+
+
+async def prepared(order: Order, me: Party) -> Work:
+    """Both phases of the cached intersection; the clock of the case starts when all is prepared."""
+    clock = Clock()
+    table = await asyncio.to_thread(read, order)
+    settings = psi_cached.params.parse(order.settings)
+    given = {"table": table} if me.role == "host" else {}
+    clock.step("reading")
+    model = await psi_cached.roles[me.role](me, **given, previous=None, settings=settings)
+    clock.step("preparing")
+    manifest = ModelManifest(
+        "psi_cached", psi_cached.version, me.id, {}, order.settings, JobId("job-1"), TaskName("prepare")
+    )
+    saved = model.save(order.folder / f"{me.id}.model", manifest)
+    clock.step("saving")
+    yield None
+    began = time.monotonic()
+    model = Model.open(Path(saved.path))
+    shared = await psi_cached.apply[me.role](me, model=model, table=table, settings=settings)
+    if me.role == "guest":
+        await asyncio.to_thread(shared.export, order.result)
+    clock.steps["asking"] = time.monotonic() - began
+    yield clock.steps
+    yield me.role != "guest" or np.array_equal(read_csv(order.result), expected(order.sizes))
+
+
+KINDS: dict[str, Callable[[Order, Party], Work]] = {"memory": in_memory, "files": from_files, "cached": prepared}
+
+
+class Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def step(self, name: str) -> None:
+        now = time.monotonic()
+        self.steps[name], self._last = now - self._last, now
+
+
+def read(order: Order) -> Table:
+    """Take the party's file in, as a node registers a dataset."""
+    spec = IngestSpec(str(order.source), "id", str(order.folder / f"{order.me}.snapshot"), limits=LIMITS)
+    artefact = ingest(spec)
+    assert artefact.schema is not None
+    return Table.open(Path(artefact.path), artefact.schema, bounds=Bounds(1, LIMITS.memory_bytes // 2))
+
+
+def expected(sizes: dict[PartyId, int]) -> NDArray[np.int64]:
+    """Return the numbers that a plain intersection of all parties' sets finds, sorted."""
+    found = numbers(sizes, next(iter(sizes)))
+    for party in list(sizes)[1:]:
+        found = np.intersect1d(found, numbers(sizes, party), assume_unique=True)
+    return np.sort(found)
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has held, since it began: MB of 10^6 bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    return 0.0
+
+
+# ----------------------------------------------------------------------------------------------------------- the cases
+
+
+@dataclass(frozen=True)
+class Case:
+    """A line of the output: what runs, how often, and the peer's run that it stands beside."""
+
+    name: str
+    kind: str
+    sizes: tuple[int, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    thin: bool = False
+    runs: int = 3
+    peer: tuple[str, ...] = ()
+    bound_ns: float = 0.0
+    """Least nanoseconds of one party's core for each id of a side."""
+
+
+GUEST, HOSTS = PartyId("guest"), tuple(PartyId(f"host-{number}") for number in (1, 2))
+KEPT = {"share_result": False}
+
+
+def rr22(mode: str, size: int, proto: str = "rr22") -> tuple[str, ...]:
+    """Return the environment and the arguments of the peer's script."""
+    environment = "spu093" if mode == "mem" else "spu"
+    cores = f"{CORES[0]}-{CORES[-1]}" if mode == "mem" else f"{CORES[0]},{CORES[-1]}"
+    return (environment, "--proto", proto, "--mode", mode, "--n", str(size), "--cores", cores)
+
+
+def cases(*, quick: bool, everything: bool) -> list[Case]:
+    """Return the cases: small ones, those of the guide, and with `everything` the largest as well."""
+    if quick:
+        n, small = 1 << 16, 1 << 13
+        return [
+            Case("psi/memory/2^16", "memory", (n, n), KEPT, runs=1, bound_ns=VOLE_NS),
+            Case("psi/files/2^16", "files", (n, n), KEPT, runs=1, bound_ns=VOLE_NS),
+            Case("psi/ecdh/2^13", "files", (small, small), {"method": "ecdh", **KEPT}, runs=1, bound_ns=ECDH_NS),
+            Case("psi/cached/2^13x2^10", "cached", (1 << 10, small), KEPT, runs=1),
+            Case("psi/three/2^13", "files", (small,) * 3, KEPT, runs=1),
+        ]
+    n, large = 1 << 20, 1 << 24
+    found = [
+        Case("psi/memory/2^20", "memory", (n, n), KEPT, peer=rr22("mem", n), bound_ns=VOLE_NS),
+        Case("psi/files/2^20", "files", (n, n), KEPT, peer=rr22("csv", n), bound_ns=VOLE_NS),
+        Case("psi/low/2^20", "memory", (n, n), {"method": "vole", **KEPT}, bound_ns=VOLE_NS),
+        Case("psi/fast/2^20", "memory", (n, n), {"method": "vole", "field": "wide", **KEPT}, bound_ns=VOLE_NS),
+        Case(
+            "psi/ecdh/2^20", "files", (n, n), {"method": "ecdh", **KEPT}, peer=rr22("csv", n, "ecdh"), bound_ns=ECDH_NS
+        ),
+        Case("psi/count/2^20", "files", (n, n), {"result": "count"}, runs=1, bound_ns=ECDH_NS),
+        Case("psi/thin/2^20", "files", (n, n), KEPT, thin=True),
+        Case("psi/thin-ecdh/2^16", "files", (1 << 16,) * 2, {"method": "ecdh", **KEPT}, thin=True, runs=1),
+        Case("psi/thin/2^16", "files", (1 << 16,) * 2, KEPT, thin=True, runs=1),
+        Case("psi/cached/2^20x2^12", "cached", (1 << 12, n), {"share_result": False, "most_ids": 1 << 12}),
+        Case("psi/three/2^20", "files", (n, n, n), KEPT),
+    ]
+    if everything:
+        found += [
+            Case("psi/files/10^7", "files", (10**7,) * 2, KEPT, runs=1, bound_ns=VOLE_NS),
+            Case("psi/files/2^24", "files", (large,) * 2, KEPT, runs=1, peer=rr22("csv", large), bound_ns=VOLE_NS),
+            Case("psi/files/10^8x10^6", "files", (10**6, 10**8), KEPT, runs=1),
+        ]
+    return found
+
+
+VOLE_NS = 110.0
+ECDH_NS = 2 * 2300.0
+
+
+def measure(case: Case, workplace: Path) -> dict[str, Any]:
+    """Run a case and its peer, and return its line."""
+    sizes = dict(zip((GUEST, *HOSTS), case.sizes, strict=False))
+    for party in sizes:
+        load_identity(workplace / party, party)
+        if case.kind != "memory":
+            write_csv(Order("", sizes, party, workplace, {}).source, numbers(sizes, party))
+    runs = [run(case, sizes, workplace) for _ in range(case.runs)]
+    peer = run_peer(case, workplace)
+    seconds = statistics.median(one["seconds"] for one in runs)
+    middle = min(runs, key=lambda one: abs(one["seconds"] - seconds))
+    bound = case.bound_ns * 1e-9 * max(case.sizes)
+    return {
+        "bench": "psi",
+        "case": case.name,
+        "seconds": round(seconds, 3),
+        "rate": round(sum(case.sizes) / seconds),
+        "bytes": middle["bytes"],
+        "peak_mb": max(one["peak_mb"] for one in runs),
+        "equal": all(one["equal"] for one in runs),
+        "peer": peer.get("name"),
+        "peer_seconds": peer.get("seconds"),
+        "ratio": round(peer["seconds"] / seconds, 2) if peer.get("seconds") else None,
+        "bound_seconds": round(bound, 3) or None,
+        "note": {
+            "runs": [round(one["seconds"], 3) for one in runs],
+            "bytes_per_id": round(middle["bytes"] / max(case.sizes), 2),
+            "tcp_bytes": middle["tcp_bytes"],
+            "parties": middle["parties"],
+            "peer": peer.get("note"),
+            "path": _kernel.simd_path(),
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 1),
+        },
+    }
+
+
+def run(case: Case, sizes: dict[PartyId, int], workplace: Path) -> dict[str, Any]:
+    """Run a case once."""
+    parties = list(sizes)
+    settings = json.dumps(case.settings)
+    players = [
+        Process("party", case.kind, json.dumps(sizes), party, workplace, settings, core=CORES[place % len(CORES)])
+        for place, party in enumerate(parties)
+    ]
+    extra = [Process("relay")] if case.thin else []
+    with started(*players, *extra):
+        ports = {party: player.hear()["port"] for party, player in zip(parties, players, strict=True)}
+        if case.thin:
+            extra[0].tell(ports=list(ports.values()))
+            ports = dict(zip(parties, extra[0].hear()["ports"], strict=True))
+        for player in players:
+            player.tell(ports=ports)
+        for player in players:
+            player.hear()
+        before = loopback_bytes()
+        began = time.monotonic()
+        for player in players:
+            player.tell()
+        ended = [player.hear() for player in players]
+        carried = loopback_bytes() - before
+        for process in (*players, *extra):
+            process.tell()
+    return {
+        "seconds": max(one["at"] for one in ended) - began,
+        "bytes": sum(one["bytes"] for one in ended),
+        "tcp_bytes": carried // (2 if case.thin else 1),
+        "peak_mb": max(one["peak_mb"] for one in ended),
+        "equal": all(one["equal"] for one in ended),
+        "parties": [{name: one[name] for name in ("cpu_s", "peak_mb", "bytes", "steps", "notes")} for one in ended],
+    }
+
+
+def run_peer(case: Case, workplace: Path) -> dict[str, Any]:
+    """Run the peer's script for the same case; say why when it cannot run."""
+    if not case.peer:
+        return {"note": "no peer for this case"}
+    environment, *arguments = case.peer
+    python = Path(os.environ.get("HANSE_PEERS", ".peerbench")).absolute() / environment / "bin" / "python"
+    scripts = Path(os.environ.get("HANSE_PEERBENCH", "../shared/peerbench")).absolute()
+    if not python.exists() or not scripts.exists():
+        return {"note": f"{python.parent.parent.name} or the scripts that run it are not installed"}
+    beside = workplace / "peerbench"
+    shutil.copytree(scripts, beside, dirs_exist_ok=True)
+    (workplace / ".peerbench").mkdir(exist_ok=True)
+    seconds = []
+    for _ in range(case.runs):
+        command = [str(python), str(beside / "psi_spu.py"), *arguments]
+        ended = subprocess.run(command, cwd=workplace, capture_output=True, text=True, timeout=600, check=False)
+        lines = ended.stdout.strip().splitlines()
+        figures = json.loads(lines[-1]) if lines else {}
+        if not figures.get("ok"):
+            return {"note": f"the peer's run failed: {ended.stderr[-300:]}"}
+        seconds.append(figures["wall_s"])
+    name = f"SPU {figures['spu']} {figures['proto']} ({figures['mode']})"
+    sent = figures.get("sent_MB")
+    peaks = [party.get("peak_rss_MB") for party in figures["parties"]]
+    return {
+        "name": name,
+        "seconds": round(statistics.median(seconds), 3),
+        "note": {"runs": seconds, "sent_mb": sent, "peak_mb": peaks},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small cases, once, without the peer: under 30 s")
+    parser.add_argument("--all", action="store_true", help="the largest cases as well: some minutes and 10 GB of disk")
+    parser.add_argument(
+        "--runs", type=int, help="runs of which the median is taken, in place of each case's own number"
+    )
+    parser.add_argument("--only", default="", help="cases whose name begins so")
+    parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.part:
+        play(chosen.part, chosen.core)
+        return
+    with tempfile.TemporaryDirectory(prefix="hanse-psi-") as folder:
+        for case in cases(quick=chosen.quick, everything=chosen.all):
+            if case.name.startswith(chosen.only):
+                runs = chosen.runs or case.runs
+                print(json.dumps(measure(replace(case, runs=runs), Path(folder))), flush=True)
+
+
+def play(part: list[str], core: int | None) -> None:
+    """Be one of the processes."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if part[0] == "relay":
+            runner.run(relay())
+        else:
+            kind, sizes, me, folder, settings = part[1:]
+            order = Order(kind, json.loads(sizes), PartyId(me), Path(folder), json.loads(settings))
+            runner.run(run_party(order))
+
+
+if __name__ == "__main__":
+    main()
