@@ -10,19 +10,20 @@ carried meanwhile, headers and acknowledgements included. `peak_mb` is the large
 found are exactly those that a plain set intersection finds.
 
     psi/memory/N     ids in memory to row numbers in memory, default settings
-    psi/files/N      a CSV file at each party to a CSV file of the shared rows at the guest: reading, checking (encoding,
-                     form, every id once), intersection, writing
-    psi/low/N        the bytes of psi/memory; `note.bytes_per_id` is per id of one side
-    psi/fast/N       the same in GF(2^128)
+    psi/files/N      a CSV file at each party to a CSV file of the shared rows at the guest: reading, checking
+                     (encoding, form, every id once), intersection, writing
+    psi/low/N        psi/memory in the field of 64-bit values, for its bytes: `note.bytes_per_id` is per id of one side
+    psi/fast/N       the same in the field of 128-bit values
     psi/ecdh/N       psi/files with the method ecdh
+    psi/count/N      psi/files with the number alone as its result
     psi/thin/N       psi/files over 100 Mbit/s and 50 ms there and back, made by a relay between the parties
-    psi/cached/NxM   `note.prepared_per_s`: ids of the large side prepared a second; `seconds`: M ids asked, from the prepared
-                     filter on disk to the shared rows
-    psi/three/N      three parties, N ids each
+    psi/cached/NxM   N ids prepared (`note.parties` has the steps), then M asked for: `seconds` is from the model on the
+                     guest's disk to the shared rows in a file
+    psi/three/N      psi/files with three parties, N ids each
 
-`bound_seconds` is the least time in which one core can do a party's arithmetic, with the constants of `BOUNDS`.
-The peer is SecretFlow's SPU under `$HANSE_PEERS` (default `.peerbench/`: `spu` with 0.9.5, `spu093` with 0.9.3b0), run by
-the scripts in `$HANSE_PEERBENCH` (default `../shared/peerbench`); without either, the peer's figures are null.
+`bound_seconds` is the least time in which one core can do a party's arithmetic: `VOLE_NS` or `ECDH_NS` for each id.
+The peer is SecretFlow's SPU under `$HANSE_PEERS` (default `.peerbench/`: `spu` with 0.9.5, `spu093` with 0.9.3b0), run
+by the scripts in `$HANSE_PEERBENCH` (default `../shared/peerbench`); without either, the peer's figures are null.
 """
 
 import argparse
@@ -47,10 +48,10 @@ from typing import Any
 
 import numpy as np
 import uvloop
-from hanse.components.psi_cached.psi_cached import component as psi_cached
 from numpy.typing import NDArray
 
 from hanse.components.psi.psi import component as psi
+from hanse.components.psi_cached.psi_cached import component as psi_cached
 from hanse.control.nodes.identity import load_identity
 from hanse.core.events import Note
 from hanse.core.ids import JobId, TaskName
@@ -543,6 +544,7 @@ def measure(case: Case, workplace: Path) -> dict[str, Any]:
     """Run a case and its peer, and return its line."""
     sizes = dict(zip((GUEST, *HOSTS), case.sizes, strict=False))
     for party in sizes:
+        (workplace / party).mkdir(exist_ok=True)
         load_identity(workplace / party, party)
         if case.kind != "memory":
             write_csv(Order("", sizes, party, workplace, {}).source, numbers(sizes, party))
