@@ -25,6 +25,9 @@ from hanse.sdk.component import Component, Value
 ROWS = 96
 FEATURES = 3
 SEED = 7
+MOVED = 8
+"""People who have gone, and as many who have come, when something is fitted again."""
+
 ANY_QUERIES = Disclosure(limit=1e12)
 
 
@@ -36,10 +39,13 @@ class Scene:
     parties: tuple[PartyId, ...]
     apply: bool = False
     variant: str = ""
+    later: bool = False
+    """Fitted again, with what was fitted before in the optional ports, when some people have gone and others come."""
 
     @property
     def name(self) -> str:
-        words = [f"{self.component.name}{'.apply' if self.apply else ''}", self.variant, "+".join(self.parties)]
+        stage = ".apply" if self.apply else ".later" if self.later else ""
+        words = [f"{self.component.name}{stage}", self.variant, "+".join(self.parties)]
         return "-".join(filter(None, words))
 
     @property
@@ -78,23 +84,23 @@ class Scene:
 
     def _inputs(self, party: PartyId) -> dict[str, Value]:
         ports = self.component.takes(role_of(party), apply=self.apply)
-        if not self.apply:  # what an earlier run of the component itself would have left is not there yet
+        if not (self.apply or self.later):  # what an earlier run of the component would have left is not there yet
             ports = {port: kind for port, kind in ports.items() if kind is Table or port not in self.component.optional}
         return {port: self._value(party, kind) for port, kind in ports.items()}
 
     def _value(self, party: PartyId, kind: type[Value]) -> Value:
         if kind is Table:
-            return people(party)
+            return people(party, MOVED if self.later else 0)
         trained = undisturbed(Scene(self.component, self.parties, variant=self.variant))
         return next(value for value in trained[party].values() if isinstance(value, kind))
 
 
 @cache
-def people(party: PartyId) -> Table:
+def people(party: PartyId, first: int = 0) -> Table:
     """Return one party's columns of the same people, in the same order; the guest has a label and some scores too."""
     rng = np.random.default_rng([SEED, *party.encode()])
     hidden = np.random.default_rng(SEED).normal(size=ROWS)
-    columns: dict[str, Any] = {"id": [f"person{row:04d}" for row in range(ROWS)]}
+    columns: dict[str, Any] = {"id": [f"person{row:04d}" for row in range(first, first + ROWS)]}
     if party == "guest":
         columns["y"] = (hidden + 0.5 * rng.normal(size=ROWS) > 0).astype(np.int64)
         columns["score"] = 1 / (1 + np.exp(-hidden))
@@ -130,7 +136,15 @@ def list_scenes() -> list[Scene]:
                 scenes.append(Scene(component, parties, variant=variant))
                 if component.apply:
                     scenes.append(Scene(component, parties, apply=True, variant=variant))
+                if not variant and _adds(component):
+                    scenes.append(Scene(component, parties, later=True))
     return scenes
+
+
+def _adds(component: Component) -> bool:
+    """Say whether the component can be given what it fitted before, to add to it."""
+    ports = {port: kind for role in component.roles for port, kind in component.takes(role).items()}
+    return any(ports[port] is Model for port in component.optional)
 
 
 def results(outputs: dict[str, dict[str, Value]]) -> dict[str, dict[str, Any]]:
