@@ -189,8 +189,7 @@ def function_of(me: Party, guest: Peer, session: Session, size: Cut, number: int
 
 
 def _bucket(session: Session, size: Cut, host: str, number: int) -> vole.Bucket:
-    items = size.host_count * size.host_places
-    width = WIDEST_FIELD_BYTES if session.malicious else field_bytes(items)
+    width = WIDEST_FIELD_BYTES if session.malicious else field_bytes(size.host)
     salt = session.key("vole", host, number)
     return vole.Bucket(size.guest_places, width, session.code, salt, session.malicious)
 

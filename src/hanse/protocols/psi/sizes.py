@@ -15,12 +15,13 @@ SMALL_FIELD_ITEMS = 1 << 24
 
 
 class Cut(NamedTuple):
-    """Buckets by the guest's ids, the host's part of each in `pieces` of its own; `places` in each list."""
+    """Buckets by the guest's ids, the host's part of each in `pieces`; places in each list; ids of the host in all."""
 
     buckets: int
     pieces: int
     guest_places: int
     host_places: int
+    host: int
 
     @property
     def host_count(self) -> int:
@@ -39,10 +40,10 @@ def cut(guest: int, host: int) -> Cut:
     Where there is one bucket its list is as long as the set: nothing is filled up, the sizes are known anyway.
     """
     if guest == 0 or host == 0:
-        return Cut(0, 0, 0, 0)
+        return Cut(0, 0, 0, 0, host)
     count = -(-guest // GUEST_BUCKET)
     pieces = -(-host // (count * HOST_PIECE))
-    return Cut(count, pieces, buckets.bound(guest, count), buckets.bound(host, count * pieces))
+    return Cut(count, pieces, buckets.bound(guest, count), buckets.bound(host, count * pieces), host)
 
 
 def tag_bits(guest: int, host: int) -> int:
