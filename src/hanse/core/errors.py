@@ -883,6 +883,12 @@ The parties have fewer ids in common than was agreed.
 Use larger tables, or agree on a smaller minimum.
 请使用更大的表，或约定更小的最小值。
 
+500 psi.unlucky
+Chance has ended an intersection: two different ids got one tag, or no encoding was found.
+求交因小概率事件中止：两个不同标识得到相同标签，或未能完成编码。
+Run the task again.
+请重新运行该任务。
+
 409 psi_cached.layers
 Too many preparations of a table stand on one another.
 同一张表的增量准备次数过多。

@@ -26,15 +26,15 @@ from hanse.protocols.psi.pairwise import evaluate, function_of, in_buckets
 from hanse.protocols.psi.result import Verdict, hear_verdict
 from hanse.protocols.psi.sizes import Cut, cut, field_bytes
 from hanse.protocols.psi.spool import Spool
-from hanse.protocols.psi.tags import demand_distinct
+from hanse.protocols.psi.tags import demand_distinct, sort_own
 from hanse.protocols.psi.together import together
 
 Bytes = NDArray[np.uint8]
 Rows = NDArray[np.int64]
 
 KEY_BYTES = 32
-SHARED_TAG_BITS = 72
-"""And log2 of the guest's ids: no other of a host's 2^32 ids bears the tag of a shared one, but for 2^-40."""
+SHARED_TAG_BITS = 103
+"""No two of a host's 2^32 ids bear one tag, but for 2^-40: 40 + log2 of the number of pairs."""
 
 
 class HostKey(Message, frozen=True):
@@ -85,7 +85,7 @@ async def match_as_guest(me: Party, session: Session, spool: Spool) -> Matched:
         shares = await together(*asked)
         shared = np.flatnonzero(~np.bitwise_xor.reduce(shares).any(axis=1))
         hashes = await asyncio.to_thread(hashing.hash_rows, digests[shared], order_key, 16)
-        told[number], order = await asyncio.to_thread(tags.sort, hashes, _bits(session))
+        told[number], order = await asyncio.to_thread(sort_own, hashes, digests[shared], SHARED_TAG_BITS)
         rows[number] = own[shared[order]].astype(np.int64)
 
     await in_buckets(me, count, match)
@@ -173,7 +173,7 @@ async def _agree_on_keys(me: Party, session: Session) -> list[bytes]:
 async def tell(hosts: Iterable[Peer], session: Session, matched: Matched) -> None:
     """Guest: end the matching; when the result is shared, send each host the tags of the shared ids."""
     key = np.frombuffer(matched.order_key if session.share_result else b"", np.uint8)
-    messages = [SharedTags(len(told), tags.encode(told, _bits(session))) for told in matched.told]
+    messages = [SharedTags(len(told), tags.encode(told, SHARED_TAG_BITS)) for told in matched.told]
     for host in hosts:
         await host.send(Verdict(key))
         for message in messages if session.share_result else ():
@@ -194,22 +194,18 @@ async def hear(me: Party, session: Session, spool: Spool) -> Rows:
         ]
         digests = np.concatenate([piece.digests for piece in pieces])
         own = np.concatenate([piece.rows for piece in pieces])
-        found = await asyncio.to_thread(_find, guest, message, digests, order_key, _bits(session))
+        found = await asyncio.to_thread(_find, guest, message, digests, order_key)
         rows.append(own[found].astype(np.int64))
     return np.concatenate(rows)
 
 
-def _find(guest: Peer, message: SharedTags, digests: Bytes, order_key: bytes, bits: int) -> Rows:
+def _find(guest: Peer, message: SharedTags, digests: Bytes, order_key: bytes) -> Rows:
     """Return my digests that are among the shared ones, in the common order."""
-    ordered, order = tags.sort(hashing.hash_rows(digests, order_key, 16), bits)
+    ordered, order = sort_own(hashing.hash_rows(digests, order_key, 16), digests, SHARED_TAG_BITS)
     try:
-        theirs = tags.decode(message.coded, message.items, bits)
+        theirs = tags.decode(message.coded, message.items, SHARED_TAG_BITS)
     except ValueError as error:
         raise ProtocolError(guest.id, f"sent what is no list of tags: {error}") from error
     found, _ = tags.match(ordered, order, theirs)
     guest.must(len(found) == message.items, "only ids that I have are shared")
     return found
-
-
-def _bits(session: Session) -> int:
-    return min(128, SHARED_TAG_BITS + (session.guest - 1).bit_length())

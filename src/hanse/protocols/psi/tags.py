@@ -18,6 +18,7 @@ from hanse.protocols.messages import Message
 Bytes = NDArray[np.uint8]
 
 DUPLICATE = "keep one row for each id"
+UNLUCKY = "two different ids got one tag by chance"
 
 
 class TagSet(Message, frozen=True):
@@ -58,8 +59,7 @@ def sort_own(values: Bytes, digests: Bytes, bits: int) -> Sorted:
         return Sorted(*tags.sort(values, bits))
     except ValueError as error:
         demand_distinct(digests)
-        cause = "two different ids got one tag, as happens by chance about once in 2^40 runs"
-        raise fault("psi.unlucky", cause, "run the task again") from error
+        raise fault("psi.unlucky", UNLUCKY, "run the task again") from error
 
 
 def demand_distinct(digests: Bytes) -> None:
