@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from hanse.core.faults import fault
 from hanse.protocols.psi import payload
-from hanse.sdk import Table
+from hanse.sdk import Peer, Table
+from hanse.sdk.ingest import RESERVED
 
 NUMBER_BYTES = 8
+MOST_WHOLE = 1 << 53
+"""Whole numbers beyond it stay reals, which is how they came."""
 
 Bytes = NDArray[np.uint8]
 
@@ -34,19 +37,44 @@ def read(table: Table, names: tuple[str, ...]) -> Values:
     return Values(columns, lambda wanted: rows[wanted])
 
 
-def add(table: Table, added: list[payload.Column], values: Bytes, host: str) -> Table:
-    """Return the table with a host's columns, values uint8[rows, width]; a name that is taken gets the host behind."""
+async def hear(host: Peer) -> list[payload.Column]:
+    """Return the columns that a host adds. Raises ProtocolError for columns that are not numbers."""
+    added = await payload.hear_columns(host)
+    numbers = all(column.kind != "text" and column.width == NUMBER_BYTES for column in added)
+    host.must(numbers, f"columns of numbers of {NUMBER_BYTES} bytes")
+    return added
+
+
+def add(table: Table, added: list[payload.Column], values: Bytes, host: Peer) -> Table:
+    """Return the table with a host's columns, values uint8[rows, width]; a name that is taken gets the host behind.
+
+    Raises ProtocolError for values that its kind of column does not have.
+    """
     found: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+    taken = {RESERVED, *(name.lower() for name in table.schema.names)}
     start = 0
     for column in added:
         plain = np.ascontiguousarray(values[:, start : start + column.width])
-        name = column.name if column.name not in table.schema.names else f"{column.name}_{host.replace('-', '_')}"
-        found[name] = _numbers(column, plain)
+        name = _free_name(column.name, host.id.replace("-", "_"), taken)
+        found[name] = _numbers(column, plain, host)
+        taken.add(name.lower())
         start += column.width
     return table.with_columns(found) if found else table
 
 
-def _numbers(column: payload.Column, plain: Bytes) -> NDArray[np.float64] | NDArray[np.int64]:
+def _free_name(name: str, host: str, taken: set[str]) -> str:
+    free = name
+    while free.lower() in taken:
+        free = f"{free}_{host}"
+    return free
+
+
+def _numbers(column: payload.Column, plain: Bytes, host: Peer) -> NDArray[np.float64] | NDArray[np.int64]:
     numbers: NDArray[np.float64] = plain.view("<f8").reshape(-1)
-    whole = column.kind == "integer" and not np.isnan(numbers).any()
+    present = numbers[~np.isnan(numbers)]
+    host.must(np.isfinite(present).all(), "numbers that are finite, or missing")
+    if column.kind == "real":
+        return numbers
+    host.must((present == np.trunc(present)).all(), "whole numbers in a column of integers")
+    whole = len(present) == len(numbers) and bool((np.abs(present) <= MOST_WHOLE).all())
     return numbers.astype(np.int64) if whole else numbers

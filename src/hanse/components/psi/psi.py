@@ -16,6 +16,7 @@ Learns    guest: how many ids each host has.
           guest: how many ids all parties have, and not which [result=count]
           guest: of its shared rows, the columns that a host names in `payload` [result=shared]
           host: how many ids the guest has.
+          host: whether the shared ids are fewer than `minimum`, which ends the task.
           host: which of its ids all parties have [result=shared, share_result=true]
           host: which of its ids not all parties have, and so which all have [result=difference, share_result=true]
 """
@@ -57,13 +58,14 @@ async def guest(me: Party, table: Table, settings: Settings) -> Table:
         return table.take(NO_ROWS)
     if session.several:
         return await _match_with_several(me, table, session, settings)
-    added = await payload.hear_columns(me.host)
+    added = await columns.hear(me.host)
     async with _spooled(me, table, session, cut(*_sizes(session)).buckets) as spool:
         matched = await pairwise.match_as_guest(me, session, spool, payload.width_of(added))
     _check_size(len(matched.rows), settings, hosts=1)
     me.metric("shared_ids", len(matched.rows))
+    result = columns.add(_choose(table, session, matched.rows), added, matched.values, me.host)
     await pairwise.tell(me.host, session, matched)
-    return columns.add(_choose(table, session, matched.rows), added, matched.values, me.host.id)
+    return result
 
 
 async def _match_with_several(me: Party, table: Table, session: Session, settings: Settings) -> Table:

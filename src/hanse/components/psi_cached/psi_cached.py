@@ -15,6 +15,7 @@ Learns    guest: how many ids each host has; of a later preparation, how many ar
                  [predict=true]
           host: nothing. [predict=false]
           host: how many ids the guest asks for, in each run. [predict=true]
+          host: whether the shared ids of a run are fewer than `minimum`, which ends it. [predict=true]
           host: which of its ids all parties have, in each run, where the preparation says that results are shared.
                 [predict=true, share_result=true]
 """

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse.core.faults import fault
 from hanse.kernel import curve, hashing, matching, tags
 from hanse.protocols.channel import Party, Peer, ProtocolError
 from hanse.protocols.messages import Message
@@ -21,6 +22,7 @@ from hanse.protocols.psi.ecdh import BLOCK, GuestPoints, HostPoints, blind, bloc
 from hanse.protocols.psi.opening import Session
 from hanse.protocols.psi.sizes import GUEST_BUCKET, tag_bits
 from hanse.protocols.psi.spool import Spool
+from hanse.protocols.psi.tags import UNLUCKY, demand_distinct
 from hanse.protocols.psi.together import together
 
 Bytes = NDArray[np.uint8]
@@ -80,6 +82,7 @@ async def _send_blinded(
     """Send all of my ids blinded, each bucket of the spool in an order drawn anew."""
     for number in range(spool.count):
         digests = (await asyncio.to_thread(spool.bucket, number)).digests
+        await asyncio.to_thread(demand_distinct, digests)  # a point sent twice would show
         shuffled = digests[matching.permutation(len(digests), me.rng.seed())]
         for block in blocks(len(shuffled)):
             await peer.send(kind((await asyncio.to_thread(blind, shuffled[block], factor)).reshape(-1)))
@@ -88,27 +91,41 @@ async def _send_blinded(
 async def _take_doubled(
     peer: Peer, kind: type[GuestPoints | HostPoints], items: int, factor: bytes, into: Spool, key: bytes
 ) -> None:
-    """Receive all points of the peer, multiply them by my secret, and keep a hash of each, by range."""
+    """Receive all points of the peer, multiply them by my secret, and keep a hash of each, by range.
+
+    What a block costs me beside its points must not be had for a few bytes: only the last of each bucket may be short.
+    """
+    left = items // BLOCK + into.count
     while into.rows < items:
         points = (await peer.recv(kind)).points
         count, rest = divmod(len(points), curve.POINT_BYTES)
         peer.must(rest == 0 and 0 < count <= min(BLOCK, items - into.rows), "whole points, as many as it has ids")
+        left -= 1
+        peer.must(left >= 0, "points in no more blocks than they fill")
         product = await multiply(peer, points.reshape(count, curve.POINT_BYTES), factor)
         into.add(await asyncio.to_thread(hashing.hash_rows, product, key, 16))
 
 
 def _sorted(guest: Peer, values: Bytes, bits: int) -> CountTags:
-    try:
-        ordered, _ = tags.sort(values, bits)
-    except ValueError as error:
-        raise ProtocolError(guest.id, "no point is sent twice") from error
+    ordered, _ = _sort(guest, values, bits)
     return CountTags(len(ordered), tags.encode(ordered, bits))
 
 
 def _count(host: Peer, message: CountTags, values: Bytes, bits: int) -> int:
     try:
         mine = tags.decode(message.coded, message.items, bits)
-        ordered, order = tags.sort(values, bits)
     except ValueError as error:
         raise ProtocolError(host.id, f"sent what is no list of tags: {error}") from error
-    return len(tags.match(ordered, order, mine)[0])
+    return len(tags.match(*_sort(host, values, bits), mine)[0])
+
+
+def _sort(peer: Peer, values: Bytes, bits: int) -> tuple[Bytes, NDArray[np.uint32]]:
+    """Return a peer's points, as hashes, in rising order; one that came twice is its fault, chance is nobody's."""
+    try:
+        return tags.sort(values, bits)
+    except ValueError as error:
+        try:
+            tags.sort(values, 8 * tags.TAG_BYTES)
+        except ValueError:
+            raise ProtocolError(peer.id, "no point is sent twice") from error
+        raise fault("psi.unlucky", UNLUCKY, "run the task again") from error

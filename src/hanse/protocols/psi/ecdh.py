@@ -16,6 +16,7 @@ from hanse.kernel.ids import Ids
 from hanse.protocols.channel import Party, Peer, ProtocolError
 from hanse.protocols.messages import Message
 from hanse.protocols.psi.filler import filled_up
+from hanse.protocols.psi.tags import demand_distinct
 from hanse.protocols.psi.together import together
 
 DOMAIN = b"hanse/psi/ecdh/2"
@@ -42,7 +43,11 @@ class HostPoints(Message, frozen=True):
 
 
 async def evaluate(me: Party, host: Peer, digests: Bytes, places: int, keys: Keys) -> list[Bytes]:
-    """Guest: return F(x) of the n digests under each key, uint8[n, 16]; the host cannot tell filler among `places`."""
+    """Guest: return F(x) of the n digests under each key, uint8[n, 16]; the host cannot tell filler among `places`.
+
+    Raises ProtocolError, and HanseError("psi.duplicate_ids") before the host sees one point twice.
+    """
+    await asyncio.to_thread(demand_distinct, digests)
     factor = curve.secret(me.rng.seed())
     inverse = blinding.inverses(np.frombuffer(factor, np.uint8).reshape(1, -1)).tobytes()
     rows = filled_up(digests, places, me.rng.seed())

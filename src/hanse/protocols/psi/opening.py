@@ -29,6 +29,8 @@ Security = Literal["semi_honest", "malicious"]
 NONCE_BYTES = 32
 MOST_ITEMS = (1 << 32) - 1
 PROBE_BYTES = 1 << 18
+MOST_PROBES = 2
+"""One for the round trip, one for the bandwidth."""
 
 
 class SetSize(Message, frozen=True):
@@ -132,7 +134,10 @@ async def open_as_host(me: Party, items: int, wanted: Wanted) -> Session:
     _check_nonce(guest, theirs)
     nonce = np.frombuffer(me.rng.seed(), np.uint8)
     await guest.send(SetSize(items, nonce))
+    probes = 0
     while size_bytes := (await guest.recv(Probe)).size_bytes:
+        probes += 1
+        guest.must(probes <= MOST_PROBES, f"at most {MOST_PROBES} measurements of the link")
         await guest.send(Echo(np.zeros(size_bytes, np.uint8)))
     terms = await guest.recv(Terms)
     guest.must(wanted.method in (None, terms.method), f"the method {wanted.method}, as my settings say")

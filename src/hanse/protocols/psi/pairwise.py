@@ -83,6 +83,7 @@ async def match_as_guest(me: Party, session: Session, spool: Spool, width: int) 
                 sealed = await payload.hear_rows(peer, size.host_places, width)
                 opened.append(await asyncio.to_thread(payload.seal, sealed[places], seals[0][local], keys[1]))
         local = np.concatenate(found)
+        host.must(len(np.unique(local)) == len(local), "each tag once, in one piece")
         order = await asyncio.to_thread(result.order_rows, digests[local], order_key)
         rows[number] = own_rows[local[order]].astype(np.int64)
         if width:

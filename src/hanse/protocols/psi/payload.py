@@ -52,7 +52,8 @@ async def hear_columns(host: Peer) -> list[Column]:
     """Guest: return the columns that a host adds. Raises ProtocolError."""
     columns = (await host.recv(Columns)).columns
     host.must(width_of(columns) <= MOST_ROW_BYTES, f"at most {MOST_ROW_BYTES} bytes of values a row")
-    host.must(len({column.name for column in columns}) == len(columns), "columns of different names")
+    host.must(len({column.name.lower() for column in columns}) == len(columns), "columns of different names")
+    host.must(all(column.name.isprintable() for column in columns), "names that can be shown")
     return columns
 
 
