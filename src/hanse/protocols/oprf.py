@@ -25,8 +25,8 @@ from hanse.protocols.messages import Message
 DOMAIN = b"hanse/oprf/curve25519/1"
 VALUE_BYTES = 32
 EPOCH_BYTES = 32
-BLOCK_ROWS = 1 << 13
-"""Points of one message: some ten milliseconds of work, so that both sides are busy at once."""
+LEAST_BLOCK, MOST_BLOCK = 1 << 9, 1 << 13
+"""Points of one message: of few ids an eighth, so that both sides are busy at once; of many, some ten milliseconds."""
 
 OWN_ROWS = 1 << 15
 MOST_ASKED = 1 << 32
@@ -79,6 +79,11 @@ def finish(ids: Ids, points: NDArray[np.uint8], epoch: bytes) -> NDArray[np.uint
     return hashing.hash_rows(np.concatenate([points, digests], axis=1), keys[hashing.KEY_BYTES :], VALUE_BYTES)
 
 
+def block_rows(count: int) -> int:
+    """Return how many points each message of a run of `count` has; the last one may have fewer."""
+    return max(LEAST_BLOCK, min(MOST_BLOCK, -(-count // 8)))
+
+
 async def ask(host: Peer, ids: Ids, epoch: bytes, rng: Entropy) -> NDArray[np.uint8]:
     """Return the host's function of my ids: uint8[n, 32]. The host learns how many.
 
@@ -87,17 +92,17 @@ async def ask(host: Peer, ids: Ids, epoch: bytes, rng: Entropy) -> NDArray[np.ui
     await host.send(OprfAsked(len(ids)))
     factors: deque[NDArray[np.uint8]] = deque()
     values = np.empty((len(ids), VALUE_BYTES), np.uint8)
-    starts = range(0, len(ids), BLOCK_ROWS)
+    size = block_rows(len(ids))
+    blocks = [(start, ids.part(start, min(start + size, len(ids)))) for start in range(0, len(ids), size)]
 
     async def blind_all() -> None:
-        for start in starts:
-            block, drawn = await asyncio.to_thread(_blind, _part(ids, start), rng.seed())
+        for _, block in blocks:
+            points, drawn = await asyncio.to_thread(_blind, block, rng.seed())
             factors.append(drawn)
-            await host.send(OprfBlinded(block.reshape(-1)))
+            await host.send(OprfBlinded(points.reshape(-1)))
 
     async def unblind_all() -> None:
-        for start in starts:
-            block = _part(ids, start)
+        for start, block in blocks:
             points = _points(host, (await host.recv(OprfEvaluated)).points, len(block))
             inverses = await asyncio.to_thread(blinding.inverses, factors.popleft())
             try:
@@ -122,9 +127,10 @@ async def answer(guest: Peer, key: Key, most: int) -> int:
     """
     count = (await guest.recv(OprfAsked)).count
     guest.must(count <= most, f"at most {most} ids in one run, as the settings say")
-    for start in range(0, count, BLOCK_ROWS):
+    size = block_rows(count)
+    for start in range(0, count, size):
         blinded = (await guest.recv(OprfBlinded)).points
-        points = _points(guest, blinded, min(BLOCK_ROWS, count - start))
+        points = _points(guest, blinded, min(size, count - start))
         evaluated = await asyncio.to_thread(_evaluate, guest, points, key.factor)
         await guest.send(OprfEvaluated(evaluated.reshape(-1)))
     return count
@@ -147,7 +153,3 @@ def _evaluate(guest: Peer, points: NDArray[np.uint8], factor: bytes) -> NDArray[
 def _points(peer: Peer, column: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     peer.must(len(column) == count * curve.POINT_BYTES, f"{count} points of {curve.POINT_BYTES} bytes in this block")
     return column.reshape(count, curve.POINT_BYTES)
-
-
-def _part(ids: Ids, start: int) -> Ids:
-    return ids.part(start, min(start + BLOCK_ROWS, len(ids)))

@@ -14,7 +14,7 @@ from hanse.core.roles import GUEST, PartyId
 from hanse.kernel import curve
 from hanse.kernel.ids import Ids
 from hanse.protocols.channel import Party, ProtocolError
-from hanse.protocols.oprf import BLOCK_ROWS, Key, OprfAsked, OprfBlinded, OprfEvaluated, answer, ask
+from hanse.protocols.oprf import LEAST_BLOCK, MOST_BLOCK, Key, OprfAsked, OprfBlinded, OprfEvaluated, answer, ask
 from hanse.protocols.simulation import Recorder, SeededEntropy, Wrap, simulate
 
 HOST = PartyId("host-1")
@@ -36,7 +36,7 @@ def answering(most: int = MOST) -> Role:
     return lambda me: answer(me.guest, KEY, most)
 
 
-@pytest.mark.parametrize("count", [0, 1, BLOCK_ROWS, BLOCK_ROWS + 1])
+@pytest.mark.parametrize("count", [0, 1, LEAST_BLOCK, LEAST_BLOCK + 1, 8 * LEAST_BLOCK + 1, MOST_BLOCK])
 def test_who_asks_gets_what_the_owner_computes(count: int) -> None:
     ids = Ids.from_strings([f"id-{number}" for number in range(count)])
     found = play(asking(ids), answering())
