@@ -26,14 +26,18 @@ class Values(NamedTuple):
 
 
 def read(table: Table, names: tuple[str, ...]) -> Values:
-    """Read the named columns. Raises HanseError for one that is absent, not granted, too long or no feature."""
+    """Read the named columns. Raises HanseError for one that is absent, not granted, text, or no feature."""
     if not names:
         return Values([], None)
     known = {column.name: column for column in table.schema.columns}
     if absent := [name for name in names if name not in table.schema.features]:
         raise fault("column.unknown", f"{', '.join(absent)}: no feature of this table", "correct `payload`")
+    if texts := [name for name in names if known[name].type == "text"]:
+        raise fault("column.text", f"{', '.join(texts)}: text, and a payload has numbers", "encode it, or leave it out")
     rows = np.ascontiguousarray(table.numbers(names).T).astype("<f8").view(np.uint8)
-    columns = [payload.Column(name, known[name].type, NUMBER_BYTES) for name in names]
+    columns = [
+        payload.Column(name, "integer" if known[name].type == "integer" else "real", NUMBER_BYTES) for name in names
+    ]
     return Values(columns, lambda wanted: rows[wanted])
 
 

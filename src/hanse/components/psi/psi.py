@@ -110,9 +110,14 @@ def check(role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[st
         return []
     if role == "guest":
         return ["`payload` is for a host: set it in the settings of that party"]
-    schema = schemas.get("table")
-    absent = [name for name in settings.payload if schema is not None and name not in schema.features]
-    return [f"{', '.join(absent)} of `payload`: no feature of this table"] if absent else []
+    if "table" not in schemas:
+        return []
+    schema = schemas["table"]
+    types = {column.name: column.type for column in schema.columns if column.name in schema.features}
+    absent = [name for name in settings.payload if name not in types]
+    texts = [name for name in settings.payload if types.get(name) == "text"]
+    told = {"no feature of this table": absent, "text, and a payload has numbers": texts}
+    return [f"{', '.join(names)} of `payload`: {why}" for why, names in told.items() if names]
 
 
 def _count_rows(table: Table, settings: Settings) -> int:
@@ -202,10 +207,10 @@ component = Component(
     check=check,
     example={"method": "ecdh"},
     variants={
-        "vole": Variant({"method": "vole"}),
+        "vole": Variant({"method": "vole"}, hosts=(2,)),
         "count": Variant({"result": "count"}, hosts=(1,)),
         "kept": Variant({"share_result": False}, hosts=(1,)),
-        "payload": Variant({"payload": ("x0",)}, hosts=(1,)),
+        "payload": Variant({"method": "vole", "payload": ("x0",)}, hosts=(1,)),
         "malicious": Variant({"method": "vole", "security": "malicious"}, hosts=(1,)),
     },
 )

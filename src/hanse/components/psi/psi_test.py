@@ -229,6 +229,10 @@ def test_columns_that_are_no_features_are_refused_before_anything_is_sent() -> N
     assert component.check("host", Settings(payload=("row",)), {}) == []
     assert "nothing" in component.check("host", Settings(payload=("row", "nothing")), {"table": schema})[0]
     assert "id" in component.check("host", Settings(payload=("id",)), {"table": schema})[0]
+    words = Table.of({"id": ["ann"], "word": ["x"]}, id="id")
+    assert "text" in component.check("host", Settings(payload=("word",)), {"table": words.schema})[0]
+    with pytest.raises(HanseError, match=r"column\.text.*word"):
+        align({"guest": GUEST, "host-1": words}, {"guest": DEFAULT, "host-1": Settings(payload=("word",))})
     assert "host" in component.check("guest", Settings(payload=("row",)), {"table": Schema(())})[0]
     with pytest.raises(HanseError, match=r"column\.unknown.*id"):
         align(PAIR, {"guest": DEFAULT, "host-1": Settings(payload=("id",))})

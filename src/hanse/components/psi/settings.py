@@ -48,8 +48,8 @@ class Settings(Params, frozen=True):
         tuple[str, ...],
         msgspec.Meta(
             title="Columns for the guest",
-            description="Set for a host: the guest gets these columns of the host's shared rows. Needs one host, and "
-            "the result shared.",
+            description="Set for a host: the guest gets these columns, numbers, of the host's shared rows. Needs one "
+            "host, and the result shared.",
         ),
     ] = ()
     code: Annotated[

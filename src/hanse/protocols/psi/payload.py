@@ -15,7 +15,7 @@ from hanse.protocols.channel import Peer
 from hanse.protocols.messages import Message
 
 Bytes = NDArray[np.uint8]
-Kind = Literal["integer", "real", "text"]
+Kind = Literal["integer", "real"]
 
 BLOCK_BYTES = 64
 MOST_ROW_BYTES = 500
