@@ -38,13 +38,13 @@ def read(table: Table, names: tuple[str, ...]) -> Values:
     columns = [
         payload.Column(name, "integer" if known[name].type == "integer" else "real", NUMBER_BYTES) for name in names
     ]
-    return Values(columns, lambda wanted: rows[wanted])
+    return Values(columns, lambda wanted: rows.take(wanted, axis=0))
 
 
 async def hear(host: Peer) -> list[payload.Column]:
     """Return the columns that a host adds. Raises ProtocolError for columns that are not numbers."""
     added = await payload.hear_columns(host)
-    numbers = all(column.kind != "text" and column.width == NUMBER_BYTES for column in added)
+    numbers = all(column.width == NUMBER_BYTES for column in added)
     host.must(numbers, f"columns of numbers of {NUMBER_BYTES} bytes")
     return added
 

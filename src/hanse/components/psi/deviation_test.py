@@ -47,7 +47,7 @@ def test_a_host_that_sends_one_tag_in_two_pieces_is_named(
     "columns",
     [
         [Column("row", "integer", 3), Column("rate", "real", 13)],
-        [Column("row", "text", 8), Column("rate", "real", 8)],
+        [Column("row", "text", 8), Column("rate", "real", 8)],  # type: ignore[arg-type]
         [Column("row\x1b[31m", "integer", 8), Column("rate", "real", 8)],
         [Column("row", "integer", 8), Column("ROW", "real", 8)],
         [Column("row", "integer", 8), Column("rate", "integer", 8)],

@@ -83,7 +83,7 @@ async def _send_blinded(
     for number in range(spool.count):
         digests = (await asyncio.to_thread(spool.bucket, number)).digests
         await asyncio.to_thread(demand_distinct, digests)  # a point sent twice would show
-        shuffled = digests[matching.permutation(len(digests), me.rng.seed())]
+        shuffled = digests.take(matching.permutation(len(digests), me.rng.seed()), axis=0)
         for block in blocks(len(shuffled)):
             await peer.send(kind((await asyncio.to_thread(blind, shuffled[block], factor)).reshape(-1)))
 

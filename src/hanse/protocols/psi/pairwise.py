@@ -81,13 +81,14 @@ async def match_as_guest(me: Party, session: Session, spool: Spool, width: int) 
             found.append(local)
             if width:
                 sealed = await payload.hear_rows(peer, size.host_places, width)
-                opened.append(await asyncio.to_thread(payload.seal, sealed[places], seals[0][local], keys[1]))
+                asked = sealed.take(places, axis=0), seals[0].take(local, axis=0)
+                opened.append(await asyncio.to_thread(payload.seal, *asked, keys[1]))
         local = np.concatenate(found)
-        host.must(len(np.unique(local)) == len(local), "each tag once, in one piece")
-        order = await asyncio.to_thread(result.order_rows, digests[local], order_key)
+        host.must(size.pieces == 1 or _are_distinct(local, len(digests)), "each tag once, in one piece")
+        order = await asyncio.to_thread(result.order_rows, digests.take(local, axis=0), order_key)
         rows[number] = own_rows[local[order]].astype(np.int64)
         if width:
-            values[number] = np.concatenate(opened)[order]
+            values[number] = np.concatenate(opened).take(order, axis=0)
 
     await in_buckets(me, size.buckets, match)
     all_rows = np.concatenate([np.empty(0, np.int64), *rows])
@@ -134,10 +135,12 @@ async def _send_piece(
     await tags.send(peer, ordered, bits)
     order = ordered.order
     if rows_of is not None:
-        seal_keys = filled_up(seals[0], size.host_places, me.rng.seed())[order]
+        seal_keys = filled_up(seals[0], size.host_places, me.rng.seed()).take(order, axis=0)
         plain = rows_of(rows)
         nothing = np.zeros((size.host_places - len(plain), plain.shape[1]), np.uint8)
-        sealed = await asyncio.to_thread(payload.seal, np.concatenate([plain, nothing])[order], seal_keys, keys[1])
+        sealed = await asyncio.to_thread(
+            payload.seal, np.concatenate([plain, nothing]).take(order, axis=0), seal_keys, keys[1]
+        )
         await peer.send(payload.SealedRows(sealed.reshape(-1)))
     return order
 
@@ -160,7 +163,7 @@ async def hear(guest: Peer, session: Session, spool: Spool, sent: Sent) -> Rows:
             bucket = await asyncio.to_thread(spool.bucket, piece)
             local = sent.pieces[piece][await result.hear_places(guest, size.host_places)]
             guest.must((local < len(bucket.rows)).all(), "no filler of mine is shared")
-            digests.append(bucket.digests[local])
+            digests.append(bucket.digests.take(local, axis=0))
             own.append(bucket.rows[local].astype(np.int64))
         order = await asyncio.to_thread(result.order_rows, np.concatenate(digests), order_key)
         rows.append(np.concatenate(own)[order])
@@ -198,3 +201,10 @@ def _bucket(session: Session, size: Cut, host: str, number: int) -> vole.Bucket:
 def _tag_bits(session: Session, size: Cut) -> int:
     """Return how long tags are: all of them against malice, so that nobody finds two ids with one tag."""
     return MOST_TAG_BITS if session.malicious else size.bits
+
+
+def _are_distinct(rows: Rows, count: int) -> bool:
+    """Say whether no row, from 0 to `count`, occurs twice."""
+    seen = np.zeros(count, np.bool_)
+    seen[rows] = True
+    return int(np.count_nonzero(seen)) == len(rows)

@@ -114,7 +114,7 @@ class Spool:
             grouped, rows, starts = buckets.split(digests, self.count, self.rows)
         else:
             _, places, starts = buckets.split(hashing.hash_rows(digests, shuffle, 16), self.count, 0)
-            grouped, rows = digests[places], places + self.rows
+            grouped, rows = digests.take(places, axis=0), places + self.rows
         self._digests.append(grouped)
         self._rows.append(rows.astype(np.uint32, copy=False))
         self._starts.append(starts)

@@ -84,8 +84,9 @@ async def match_as_guest(me: Party, session: Session, spool: Spool) -> Matched:
         )
         shares = await together(*asked)
         shared = np.flatnonzero(~np.bitwise_xor.reduce(shares).any(axis=1))
-        hashes = await asyncio.to_thread(hashing.hash_rows, digests[shared], order_key, 16)
-        told[number], order = await asyncio.to_thread(sort_own, hashes, digests[shared], SHARED_TAG_BITS)
+        chosen = digests.take(shared, axis=0)
+        hashes = await asyncio.to_thread(hashing.hash_rows, chosen, order_key, 16)
+        told[number], order = await asyncio.to_thread(sort_own, hashes, chosen, SHARED_TAG_BITS)
         rows[number] = own[shared[order]].astype(np.int64)
 
     await in_buckets(me, count, match)
@@ -109,7 +110,7 @@ async def _ask(me: Party, host: Peer, session: Session, size: Cut, number: int, 
         host.must(len(message.elements) == layout.size * width, "an encoding of the agreed size")
         asked = places[starts[piece] : starts[piece + 1]]
         found[asked] ^= await asyncio.to_thread(
-            okvs.decode, message.elements, digests[asked], message.key.tobytes(), layout
+            okvs.decode, message.elements, digests.take(asked, axis=0), message.key.tobytes(), layout
         )
     return found
 
