@@ -56,6 +56,7 @@ from hanse.control.nodes.identity import load_identity
 from hanse.core.events import Note
 from hanse.core.ids import JobId, TaskName
 from hanse.core.roles import PartyId
+from hanse.core.schema import Column, Schema
 from hanse.core.specs import IngestSpec, Limits, ModelManifest
 from hanse.kernel import _kernel
 from hanse.kernel.ids import Ids
@@ -312,10 +313,13 @@ def loopback_bytes() -> int:
 
 
 class IdColumn:
-    """Ids in memory in the place of a table: what is measured is the intersection alone."""
+    """Ids in memory in the place of a table: what is measured is the intersection alone. `rows` are those taken."""
 
-    def __init__(self, ids: Ids) -> None:
+    schema = Schema((Column("id", "text", "id"),))
+
+    def __init__(self, ids: Ids, rows: NDArray[np.int64] | None = None) -> None:
         self.ids = ids
+        self.rows = rows
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -327,8 +331,8 @@ class IdColumn:
             data = self.ids.data[start * width : stop * width]
             yield Ids(data, np.arange(stop - start + 1, dtype=np.int64) * width)
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return rows
+    def take(self, rows: NDArray[np.int64]) -> "IdColumn":
+        return IdColumn(self.ids, rows)
 
 
 @dataclass(frozen=True)
@@ -388,9 +392,9 @@ async def in_memory(order: Order, me: Party) -> Work:
     own = numbers(order.sizes, order.me)
     column = IdColumn(Ids(texts(own).reshape(-1), np.arange(len(own) + 1, dtype=np.int64) * 16))
     yield None
-    rows = await psi.roles[me.role](me, table=column, settings=psi.params.parse(order.settings))
+    shared = await psi.roles[me.role](me, table=column, settings=psi.params.parse(order.settings))
     yield {}
-    yield me.role != "guest" or np.array_equal(np.sort(own[rows]), expected(order.sizes))
+    yield me.role != "guest" or np.array_equal(np.sort(own[shared.rows]), expected(order.sizes))
 
 
 async def from_files(order: Order, me: Party) -> Work:
