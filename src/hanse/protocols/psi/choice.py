@@ -12,7 +12,7 @@ from hanse.protocols.psi.sizes import cut, field_bytes
 Method = Literal["ecdh", "vole"]
 
 LADDER_NS = {"avx512": 4500.0, "avx2": 17000.0, "portable": 36000.0}
-"""One id hashed to the curve and multiplied, or one point multiplied: nanoseconds on one thread, the core's other one busy."""
+"""One id hashed to the curve and multiplied, or one point multiplied: ns on one thread, the core's other one busy."""
 
 ENCODED_NS = {"avx512": 350.0, "avx2": 450.0, "portable": 900.0}
 """One id of the guest, method vole, at the slower side: encoding, its part of the VOLE, its tag."""
