@@ -85,7 +85,7 @@ def test_a_guest_that_sends_its_points_to_count_in_crumbs_is_named() -> None:
         theirs = await me.host.recv(SetSize)
         await me.host.send(Probe(0))
         nonces = np.concatenate([nonce, theirs.nonce])
-        await me.host.send(Terms("ecdh", "count", True, "conservative", "semi_honest", False, nonces))
+        await me.host.send(Terms("ecdh", "count", True, "conservative", "semi_honest", "auto", False, nonces))
         point = np.zeros(32, np.uint8)
         point[0] = 9
         for _ in range(5):

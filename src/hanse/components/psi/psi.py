@@ -128,8 +128,8 @@ def _count_rows(table: Table, settings: Settings) -> int:
 
 def _wanted(settings: Settings) -> Wanted:
     method = None if settings.method == "auto" else settings.method
-    terms = (settings.result, settings.share_result, settings.code, settings.bandwidth_mbit_s, settings.security)
-    return Wanted(method, *terms)
+    terms = (settings.result, settings.share_result, settings.code)
+    return Wanted(method, *terms, settings.bandwidth_mbit_s, settings.security, settings.field)
 
 
 def _chooser(me: Party, settings: Settings) -> Choose:

@@ -265,7 +265,7 @@ def test_the_guest_chooses_and_says_why() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"method": "vole"}, {"result": "difference"}, {"share_result": False}, {"code": "fast"}],
+    [{"method": "vole"}, {"result": "difference"}, {"share_result": False}, {"code": "fast"}, {"field": "wide"}],
     ids=lambda other: next(iter(other)),
 )
 def test_a_host_holds_the_guest_to_its_own_settings(other: dict[str, Any]) -> None:
@@ -273,6 +273,18 @@ def test_a_host_holds_the_guest_to_its_own_settings(other: dict[str, Any]) -> No
         align(PAIR, {"guest": Settings(method="ecdh"), "host-1": Settings.parse({"method": "ecdh", **other})})
     assert caught.value.peer == "guest"
     assert next(iter(other)) in str(caught.value)
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_wide_values_take_twice_the_bytes_and_change_no_row(hosts: int) -> None:
+    tables = dict(list({"guest": GUEST, **HOSTS}.items())[: hosts + 1])
+    size_bytes = {}
+    for field in ("auto", "wide"):
+        recorder = Recorder()
+        out = align(tables, Settings(method="vole", field=field), wrap=recorder)
+        assert sorted(out["guest"].ids().to_strings()) == ["ann", "cat", "eve"][: 4 - hosts]
+        size_bytes[field] = sum(sent.size_bytes for sent in recorder.sent if sent.kind.startswith("Encoded"))
+    assert 1.8 < size_bytes["wide"] / size_bytes["auto"] < 2.01
 
 
 def test_no_two_runs_and_no_two_hosts_see_the_same_of_a_guest() -> None:

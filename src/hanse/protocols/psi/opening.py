@@ -17,14 +17,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse.kernel.vole import Width
 from hanse.protocols.channel import Party, Peer
 from hanse.protocols.messages import Message
 from hanse.protocols.psi.choice import Choice, Link
+from hanse.protocols.psi.sizes import WIDEST_FIELD_BYTES, field_bytes
 
 Method = Literal["ecdh", "vole"]
 Result = Literal["shared", "difference", "count"]
 Code = Literal["conservative", "fast"]
 Security = Literal["semi_honest", "malicious"]
+Field = Literal["auto", "wide"]
 
 NONCE_BYTES = 32
 MOST_ITEMS = (1 << 32) - 1
@@ -61,6 +64,7 @@ class Terms(Message, frozen=True):
     share_result: bool
     code: Code
     security: Security
+    field: Field
     empty: bool
     nonces: NDArray[np.uint8]
 
@@ -75,6 +79,7 @@ class Wanted:
     code: Code
     bandwidth_mbit_s: float = 0.0
     security: Security = "semi_honest"
+    field: Field = "auto"
 
 
 @dataclass(frozen=True)
@@ -92,11 +97,16 @@ class Session:
     empty: bool
     reason: str = ""
     security: Security = "semi_honest"
+    field: Field = "auto"
 
     @property
     def malicious(self) -> bool:
         """Whether the parties are to be protected against one another's deviations."""
         return self.security == "malicious"
+
+    def field_bytes(self, items: int) -> Width:
+        """Return the bytes of an element of the encodings, 8 or 16, when `items` of the other side are compared."""
+        return WIDEST_FIELD_BYTES if self.malicious or self.field == "wide" else field_bytes(items)
 
     def key(self, *purpose: str | int) -> bytes:
         """Return the 32-byte key of this run for one purpose: the same at every party, and no secret."""
@@ -122,7 +132,7 @@ async def open_as_guest(me: Party, items: int, wanted: Wanted, choose: Choose) -
     await me.hosts.send(Probe(0))
     empty = 0 in (items, *sizes)
     nonces = np.concatenate([nonce, *(opening.nonce for opening in openings)])
-    agreed = (wanted.result, wanted.share_result, wanted.code, wanted.security)
+    agreed = (wanted.result, wanted.share_result, wanted.code, wanted.security, wanted.field)
     await me.hosts.send(Terms(choice.method, *agreed, empty, nonces))
     return _session(choice.method, wanted, nonces, items, sizes, empty=empty, reason=choice.reason)
 
@@ -141,7 +151,7 @@ async def open_as_host(me: Party, items: int, wanted: Wanted) -> Session:
         await guest.send(Echo(np.zeros(size_bytes, np.uint8)))
     terms = await guest.recv(Terms)
     guest.must(wanted.method in (None, terms.method), f"the method {wanted.method}, as my settings say")
-    for name in ("result", "share_result", "code", "security"):
+    for name in ("result", "share_result", "code", "security", "field"):
         said, mine = getattr(terms, name), getattr(wanted, name)
         guest.must(said == mine, f"{name} = {mine}, as my settings say")
     parties = 2 + len(me.hosts)
@@ -189,4 +199,4 @@ def _session(
     several = len(nonces) > 2 * NONCE_BYTES
     salt = hashlib.blake2b(nonces.tobytes(), digest_size=32, person=b"hanse/psi/salt").digest()
     agreed = (wanted.result, wanted.share_result, wanted.code, salt)
-    return Session(method, *agreed, guest, hosts, several, empty, reason, wanted.security)
+    return Session(method, *agreed, guest, hosts, several, empty, reason, wanted.security, wanted.field)

@@ -14,7 +14,7 @@ from hanse.protocols.channel import Party, Peer
 from hanse.protocols.psi import ecdh, payload, result, tags, vole
 from hanse.protocols.psi.filler import filled_up
 from hanse.protocols.psi.opening import Session
-from hanse.protocols.psi.sizes import MOST_TAG_BITS, WIDEST_FIELD_BYTES, Cut, cut, field_bytes
+from hanse.protocols.psi.sizes import MOST_TAG_BITS, Cut, cut
 from hanse.protocols.psi.spool import Spool
 from hanse.protocols.psi.together import together
 
@@ -193,7 +193,7 @@ def function_of(me: Party, guest: Peer, session: Session, size: Cut, number: int
 
 
 def _bucket(session: Session, size: Cut, host: str, number: int) -> vole.Bucket:
-    width = WIDEST_FIELD_BYTES if session.malicious else field_bytes(size.host)
+    width = session.field_bytes(size.host)
     salt = session.key("vole", host, number)
     return vole.Bucket(size.guest_places, width, session.code, salt, session.malicious)
 

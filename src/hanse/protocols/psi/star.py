@@ -24,7 +24,7 @@ from hanse.protocols.psi import ecdh, vole
 from hanse.protocols.psi.opening import Session
 from hanse.protocols.psi.pairwise import evaluate, function_of, in_buckets
 from hanse.protocols.psi.result import Verdict, hear_verdict
-from hanse.protocols.psi.sizes import Cut, cut, field_bytes
+from hanse.protocols.psi.sizes import Cut, cut
 from hanse.protocols.psi.spool import Spool
 from hanse.protocols.psi.tags import demand_distinct, sort_own
 from hanse.protocols.psi.together import together
@@ -95,7 +95,7 @@ async def match_as_guest(me: Party, session: Session, spool: Spool) -> Matched:
 
 async def _ask(me: Party, host: Peer, session: Session, size: Cut, number: int, digests: Bytes) -> Bytes:
     """Return for each of my digests what the host's encoding and its function give together, uint8[n, width]."""
-    width = field_bytes(session.guest)
+    width = session.field_bytes(session.guest)
     (mine,) = await evaluate(me, host, session, size, number, digests, (session.key("value", host.id, number),))
     found = np.ascontiguousarray(mine[:, :width])
     layout = okvs.layout(size.host_places, width)
@@ -119,7 +119,7 @@ async def match_as_host(me: Party, session: Session, spool: Spool) -> None:
     """Serve the guest and send it my ids' values, masked by my share of zero. Raises ProtocolError, HanseError."""
     keys = await _agree_on_keys(me, session)
     size = cut(session.guest, session.hosts[0])
-    width = field_bytes(session.guest)
+    width = session.field_bytes(session.guest)
 
     async def match(number: int, stream: int) -> None:
         guest = me.guest.fork(stream)
