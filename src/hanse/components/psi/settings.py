@@ -65,8 +65,8 @@ class Settings(Params, frozen=True):
         msgspec.Meta(
             title="Field",
             description="Only for vole. auto: values of 64 bits up to 16,777,216 ids of the host, where the chance "
-            "that the guest could test one id which it has not is 2^-40; of 128 bits above. wide: of 128 bits always, for "
-            "about 10 more bytes an id.",
+            "that the guest could test one id which it has not is 2^-40; of 128 bits above. wide: of 128 bits always, "
+            "for about 10 more bytes an id.",
         ),
     ] = "auto"
     security: Annotated[
