@@ -658,14 +658,14 @@ def dealt(run: vole.Run) -> tuple[Octets, Octets]:
 def ready_vole_send(size: int) -> Ready:
     run = vole.Run(size, 8, "conservative", SALT)
     q, _ = dealt(run)
-    return Ready(lambda: run.send(SEED, DELTA, q), (q,))
+    return Ready(lambda: (run.send(run.grow(SEED, DELTA, q)[1]),), (q,))
 
 
 def ready_vole_receive(size: int) -> Ready:
     run = vole.Run(size, 8, "conservative", SALT)
     q, t = dealt(run)
-    message, _ = run.send(SEED, DELTA, q)
-    return Ready(lambda: run.receive(SEED, t, message), (t, message))
+    message, _ = run.grow(SEED, DELTA, q)
+    return Ready(lambda: (run.noise(SEED), run.receive(SEED, t, message)), (t, message))
 
 
 def base_keys() -> tuple[Octets, Octets]:

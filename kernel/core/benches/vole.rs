@@ -36,15 +36,18 @@ fn sides<T: Noise>(size: usize, density: Density) {
         .collect();
     let mut message = vec![[0; 2]; plan.message_blocks()];
     let mut b = memory::zeros::<Block>(plan.rows());
+    let mut y = memory::zeros::<Block>(plan.rows());
     let send = least(|| {
-        run.send(&[3; 32], DELTA, &q, &mut message, &mut b);
+        run.grow(&[3; 32], DELTA, &q, &mut message, [&mut b, &mut y]);
+        run.send([&mut b, &mut y]);
     });
     let (mut a, mut c) = (
         memory::zeros::<T>(plan.rows()),
         memory::zeros::<Block>(plan.rows()),
     );
     let receive = least(|| {
-        run.receive(&[4; 32], &t, &message, &mut a, &mut c);
+        run.noise(&[4; 32], &mut a);
+        run.receive(&[4; 32], &t, &message, &mut c);
     });
     println!(
         "{:?} {density:?}, {} rows: sender {send:.1} ms, receiver {receive:.1} ms; {} OTs, {} bytes sent",

@@ -265,22 +265,25 @@ impl Run {
         }
     }
 
-    /// The sender's message to the receiver, and its b, from `delta` and its side of the OTs, q.
+    /// The sender's message to the receiver, and its leaves in two halves, from `delta` and its side of the OTs, q.
     ///
     /// # Panics
     /// When a slice has not the length that the plan demands.
-    pub fn send(
+    pub fn grow(
         &self,
         seed: &Seed,
         delta: Block,
         q: &[Block],
         message: &mut [Block],
-        b: &mut [Block],
+        leaves: [&mut [Block]; 2],
     ) {
         let plan = &self.plan;
         assert_eq!(q.len(), plan.choices(), "one OT a choice");
         assert_eq!(message.len(), plan.message_blocks(), "the message's blocks");
-        assert_eq!(b.len(), plan.rows(), "one element a row");
+        for half in &leaves {
+            assert_eq!(half.len(), plan.rows(), "one leaf a row in each half");
+        }
+        let [x, y] = leaves;
         let (sides, values) = q.split_at(plan.side_choices());
         let (masked, last) = message.split_at_mut(2 * plan.side_choices());
 
@@ -298,14 +301,13 @@ impl Run {
         }
 
         let depth = plan.depth();
-        let mut y = memory::zeros::<Block>(plan.rows());
         let per_tree = masked
             .par_chunks_mut(2 * depth)
             .zip(last)
             .zip(roots.par_iter())
             .zip(values.par_chunks(8 * plan.field.bytes()))
             .zip(pads[0].par_chunks(depth).zip(pads[1].par_chunks(depth)));
-        b.par_chunks_mut(plan.leaves)
+        x.par_chunks_mut(plan.leaves)
             .chain(y.par_chunks_mut(plan.leaves))
             .zip(per_tree)
             .for_each_init(
@@ -329,74 +331,85 @@ impl Run {
                     }
                 },
             );
-        self.code.encode(b, &mut y);
     }
 
-    /// The receiver's a and c, from the seed of its choices, its side of the OTs, t, and the sender's message.
+    /// The sender's b out of the leaves of [`Run::grow`]: the first half becomes b, the second is used up and wiped.
     ///
     /// # Panics
-    /// When a slice has not the length that the plan demands, or T is not of the plan's field.
-    pub fn receive<T: Noise>(
-        &self,
-        seed: &Seed,
-        t: &[Block],
-        message: &[Block],
-        a: &mut [T],
-        c: &mut [Block],
-    ) {
+    /// When a half has not one leaf a row.
+    pub fn send(&self, leaves: [&mut [Block]; 2]) {
+        let [b, y] = leaves;
+        self.code.encode(b, y);
+        y.as_flattened_mut().zeroize();
+    }
+
+    /// The receiver's a, from the seed of its choices alone.
+    ///
+    /// # Panics
+    /// When `a` has not one element a row, or T is not of the plan's field.
+    pub fn noise<T: Noise>(&self, seed: &Seed, a: &mut [T]) {
         let plan = &self.plan;
         assert_eq!(plan.field, T::FIELD, "elements of the plan's field");
+        assert_eq!(a.len(), plan.rows(), "one element a row");
+        let secrets = Secrets::<T>::draw(plan, seed);
+        let mut y = memory::zeros::<T>(plan.rows());
+        a.par_chunks_mut(plan.leaves)
+            .chain(y.par_chunks_mut(plan.leaves))
+            .zip(secrets.places.par_iter().zip(secrets.values.par_iter()))
+            .for_each(|(block, (place, value))| {
+                for (index, noise) in block.iter_mut().enumerate() {
+                    *noise = value.times((ggm::equal(index, *place) & 1) as u32);
+                }
+            });
+        self.code.encode(a, &mut y);
+    }
+
+    /// The receiver's c, from the seed of its choices, its side of the OTs, t, and the sender's message.
+    ///
+    /// # Panics
+    /// When a slice has not the length that the plan demands.
+    pub fn receive(&self, seed: &Seed, t: &[Block], message: &[Block], c: &mut [Block]) {
+        let plan = &self.plan;
         assert_eq!(t.len(), plan.choices(), "one OT a choice");
         assert_eq!(message.len(), plan.message_blocks(), "the message's blocks");
-        assert!(
-            a.len() == plan.rows() && c.len() == plan.rows(),
-            "one element a row"
-        );
-        let secrets = Secrets::<T>::draw(plan, seed);
+        assert_eq!(c.len(), plan.rows(), "one element a row");
+        // the places are the same whatever the field
+        let secrets = Secrets::<Block>::draw(plan, seed);
         let (sides, values) = t.split_at(plan.side_choices());
         let (masked, last) = message.split_at(2 * plan.side_choices());
         let mut pads = Zeroizing::new(sides.to_vec());
         self.pads.hash_tweaked(0, &mut pads);
 
         let depth = plan.depth();
-        let mut y_c = memory::zeros::<Block>(plan.rows());
-        let mut y_a = memory::zeros::<T>(plan.rows());
-        let columns = |c, a| {
-            <[Block]>::par_chunks_mut(c, plan.leaves).zip(<[T]>::par_chunks_mut(a, plan.leaves))
-        };
+        let mut y = memory::zeros::<Block>(plan.rows());
         let per_tree = secrets
             .places
             .par_iter()
-            .zip(secrets.values.par_iter())
             .zip(masked.par_chunks(2 * depth).zip(last))
             .zip(values.par_chunks(8 * plan.field.bytes()))
             .zip(pads.par_chunks(depth));
-        columns(&mut *c, &mut *a)
-        .chain(columns(&mut y_c, &mut y_a))
-        .zip(per_tree)
-        .for_each_init(
-            || (self.shape.levels(), Zeroizing::new(vec![[0; 2]; depth])),
-            |(levels, sums),
-             ((leaves, noise), ((((place, value), (masked, last)), values), pads))| {
-                for (level, sum) in sums.iter_mut().enumerate() {
-                    // the side where the path does not go was chosen
-                    let left = ggm::equal(place >> (depth - 1 - level) & 1, 1);
-                    let [even, odd] = [masked[2 * level], masked[2 * level + 1]];
-                    *sum = aes::xor(ggm::select(left, even, odd), pads[level]);
-                }
-                let filling = aes::xor(*last, pack::<T>(values));
-                self
-                    .shape
-                    .grow_punctured(*place, filling, levels, sums, leaves);
-                for (index, noise) in noise.iter_mut().enumerate() {
-                    *noise = value.times((ggm::equal(index, *place) & 1) as u32);
-                }
-            },
-        );
-        rayon::join(
-            || self.code.encode(c, &mut y_c),
-            || self.code.encode(a, &mut y_a),
-        );
+        c.par_chunks_mut(plan.leaves)
+            .chain(y.par_chunks_mut(plan.leaves))
+            .zip(per_tree)
+            .for_each_init(
+                || (self.shape.levels(), Zeroizing::new(vec![[0; 2]; depth])),
+                |(levels, sums), (leaves, (((place, (masked, last)), values), pads))| {
+                    for (level, sum) in sums.iter_mut().enumerate() {
+                        // the side where the path does not go was chosen
+                        let left = ggm::equal(place >> (depth - 1 - level) & 1, 1);
+                        let [even, odd] = [masked[2 * level], masked[2 * level + 1]];
+                        *sum = aes::xor(ggm::select(left, even, odd), pads[level]);
+                    }
+                    let base = match plan.field {
+                        Field::Narrow => pack::<u64>(values),
+                        Field::Wide => pack::<Block>(values),
+                    };
+                    let filling = aes::xor(*last, base);
+                    self.shape
+                        .grow_punctured(*place, filling, levels, sums, leaves);
+                },
+            );
+        self.code.encode(c, &mut y);
     }
 }
 
@@ -429,10 +442,13 @@ mod tests {
         let run = Run::new_on(path, plan, density, &SALT);
         let (q, t) = deal(&plan, &choices(&plan, &[4; 32]));
         let mut message = vec![[0; 2]; plan.message_blocks()];
-        let mut b = vec![[0; 2]; plan.rows()];
-        run.send(&[3; 32], DELTA, &q, &mut message, &mut b);
+        let (mut b, mut y) = (vec![[0; 2]; plan.rows()], vec![[0; 2]; plan.rows()]);
+        run.grow(&[3; 32], DELTA, &q, &mut message, [&mut b, &mut y]);
+        run.send([&mut b, &mut y]);
+        assert!(y.iter().all(|leaf| *leaf == [0; 2]), "leaves stay behind");
         let (mut a, mut c) = (vec![T::default(); plan.rows()], vec![[0; 2]; plan.rows()]);
-        run.receive(&[4; 32], &t, &message, &mut a, &mut c);
+        run.noise(&[4; 32], &mut a);
+        run.receive(&[4; 32], &t, &message, &mut c);
         (b, a, c)
     }
 
@@ -504,11 +520,14 @@ mod tests {
         let run = Run::new(plan, Density::Fast, &SALT);
         let (q, t) = deal(&plan, &choices(&plan, &[4; 32]));
         let mut message = vec![[0; 2]; plan.message_blocks()];
-        let mut b = vec![[0; 2]; plan.rows()];
-        run.send(&[3; 32], DELTA, &q, &mut message, &mut b);
+        let (mut b, mut y) = (vec![[0; 2]; plan.rows()], vec![[0; 2]; plan.rows()]);
+        run.grow(&[3; 32], DELTA, &q, &mut message, [&mut b, &mut y]);
+        run.send([&mut b, &mut y]);
+        assert!(y.iter().all(|leaf| *leaf == [0; 2]), "leaves stay behind");
         *message.last_mut().unwrap() = [0; 2];
         let (mut a, mut c) = (vec![0u64; plan.rows()], vec![[0; 2]; plan.rows()]);
-        run.receive(&[4; 32], &t, &message, &mut a, &mut c);
+        run.noise(&[4; 32], &mut a);
+        run.receive(&[4; 32], &t, &message, &mut c);
         let holds = |row: &usize| c[*row] == aes::xor(b[*row], multiply(DELTA, [a[*row], 0]));
         assert!((0..plan.rows()).filter(holds).count() < plan.rows() * 3 / 4);
     }

@@ -15,7 +15,9 @@ use crate::columns;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(vole_sizes, module)?)?;
     module.add_function(wrap_pyfunction!(vole_choices, module)?)?;
+    module.add_function(wrap_pyfunction!(vole_grow, module)?)?;
     module.add_function(wrap_pyfunction!(vole_send, module)?)?;
+    module.add_function(wrap_pyfunction!(vole_noise, module)?)?;
     module.add_function(wrap_pyfunction!(vole_receive, module)?)?;
     module.add_function(wrap_pyfunction!(vole_claim, module)?)?;
     module.add_function(wrap_pyfunction!(vole_prove, module)?)
@@ -84,10 +86,10 @@ fn vole_choices(
     Ok(())
 }
 
-/// Writes the message and b, both as words.
+/// Writes the message and the two halves of the leaves, as words.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "columns in, columns out")]
-fn vole_send(
+fn vole_grow(
     py: Python<'_>,
     size: usize,
     width: usize,
@@ -98,22 +100,82 @@ fn vole_send(
     delta: &[u8],
     q: PyBuffer<u8>,
     mut message: PyBuffer<u64>,
-    mut b: PyBuffer<u64>,
+    mut x: PyBuffer<u64>,
+    mut y: PyBuffer<u64>,
 ) -> PyResult<()> {
     let (plan, density) = (plan(size, width, checked)?, density(code)?);
     let (salt, seed) = (columns::seed(salt, "salt")?, columns::seed(seed, "seed")?);
     let delta = blocks(delta, 1, "delta")?;
     let q = blocks(columns::read(&q, "q")?, plan.choices(), "q")?;
     let message = columns::write(&mut message, 2 * plan.message_blocks(), "message")?;
-    let b = columns::write(&mut b, 2 * plan.rows(), "b")?;
-    let (message, b) = (message.as_chunks_mut().0, b.as_chunks_mut().0);
+    let message = message.as_chunks_mut().0;
+    let leaves = halves(&plan, &mut x, &mut y)?;
     py.detach(|| {
-        threads::run(|| Run::new(plan, density, &salt).send(&seed, delta[0], &q, message, b));
+        threads::run(|| Run::new(plan, density, &salt).grow(&seed, delta[0], &q, message, leaves));
     });
     Ok(())
 }
 
-/// Writes a and c, both as words.
+/// The two halves of the leaves, as blocks.
+fn halves<'a>(
+    plan: &Plan,
+    x: &'a mut PyBuffer<u64>,
+    y: &'a mut PyBuffer<u64>,
+) -> PyResult<[&'a mut [Block]; 2]> {
+    let x = columns::write(x, 2 * plan.rows(), "x")?;
+    let y = columns::write(y, 2 * plan.rows(), "y")?;
+    Ok([x.as_chunks_mut().0, y.as_chunks_mut().0])
+}
+
+/// Makes the first half of the leaves b; the second is used up.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "columns in, columns out")]
+fn vole_send(
+    py: Python<'_>,
+    size: usize,
+    width: usize,
+    checked: bool,
+    code: &str,
+    salt: &[u8],
+    mut x: PyBuffer<u64>,
+    mut y: PyBuffer<u64>,
+) -> PyResult<()> {
+    let (plan, density) = (plan(size, width, checked)?, density(code)?);
+    let salt = columns::seed(salt, "salt")?;
+    let leaves = halves(&plan, &mut x, &mut y)?;
+    py.detach(|| threads::run(|| Run::new(plan, density, &salt).send(leaves)));
+    Ok(())
+}
+
+/// Writes a, as words.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "columns in, columns out")]
+fn vole_noise(
+    py: Python<'_>,
+    size: usize,
+    width: usize,
+    checked: bool,
+    code: &str,
+    salt: &[u8],
+    seed: &[u8],
+    mut a: PyBuffer<u64>,
+) -> PyResult<()> {
+    let (plan, density) = (plan(size, width, checked)?, density(code)?);
+    let (salt, seed) = (columns::seed(salt, "salt")?, columns::seed(seed, "seed")?);
+    let a = columns::write(&mut a, plan.rows() * width / 8, "a")?;
+    py.detach(|| {
+        threads::run(|| {
+            let run = Run::new(plan, density, &salt);
+            match width {
+                8 => run.noise::<u64>(&seed, a),
+                _ => run.noise::<Block>(&seed, a.as_chunks_mut().0),
+            }
+        });
+    });
+    Ok(())
+}
+
+/// Writes c, as words.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "columns in, columns out")]
 fn vole_receive(
@@ -126,7 +188,6 @@ fn vole_receive(
     seed: &[u8],
     t: PyBuffer<u8>,
     message: PyBuffer<u8>,
-    mut a: PyBuffer<u64>,
     mut c: PyBuffer<u64>,
 ) -> PyResult<()> {
     let (plan, density) = (plan(size, width, checked)?, density(code)?);
@@ -134,18 +195,11 @@ fn vole_receive(
     let t = blocks(columns::read(&t, "t")?, plan.choices(), "t")?;
     let message = columns::read(&message, "message")?;
     let message = blocks(message, plan.message_blocks(), "message")?;
-    let a = columns::write(&mut a, plan.rows() * width / 8, "a")?;
     let c = columns::write(&mut c, 2 * plan.rows(), "c")?
         .as_chunks_mut()
         .0;
     py.detach(|| {
-        threads::run(|| {
-            let run = Run::new(plan, density, &salt);
-            match width {
-                8 => run.receive::<u64>(&seed, &t, &message, a, c),
-                _ => run.receive::<Block>(&seed, &t, &message, a.as_chunks_mut().0, c),
-            }
-        });
+        threads::run(|| Run::new(plan, density, &salt).receive(&seed, &t, &message, c));
     });
     Ok(())
 }

@@ -294,7 +294,7 @@ def okvs_sender_tags(
 
 def vole_sizes(size: int, width: int, checked: bool) -> tuple[int, int, int]: ...
 def vole_choices(size: int, width: int, checked: bool, seed: bytes, out: NDArray[np.uint8]) -> None: ...
-def vole_send(
+def vole_grow(
     size: int,
     width: int,
     checked: bool,
@@ -304,7 +304,14 @@ def vole_send(
     delta: bytes,
     q: NDArray[np.uint8],
     message: NDArray[np.uint64],
-    b: NDArray[np.uint64],
+    x: NDArray[np.uint64],
+    y: NDArray[np.uint64],
+) -> None: ...
+def vole_send(
+    size: int, width: int, checked: bool, code: str, salt: bytes, x: NDArray[np.uint64], y: NDArray[np.uint64]
+) -> None: ...
+def vole_noise(
+    size: int, width: int, checked: bool, code: str, salt: bytes, seed: bytes, a: NDArray[np.uint64]
 ) -> None: ...
 def vole_receive(
     size: int,
@@ -315,7 +322,6 @@ def vole_receive(
     seed: bytes,
     t: NDArray[np.uint8],
     message: NDArray[np.uint8],
-    a: NDArray[np.uint64],
     c: NDArray[np.uint64],
 ) -> None: ...
 def vole_claim(seed: bytes, a: NDArray[np.uint8], c: NDArray[np.uint8]) -> tuple[bytes, bytes]: ...

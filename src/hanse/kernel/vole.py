@@ -8,7 +8,7 @@ Elements are rows of 8 or 16 bytes, little-endian; the thread count is that of `
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,13 @@ MOST = 1 << 26
 Width = Literal[8, 16]
 Density = Literal["conservative", "fast"]
 Octets = NDArray[np.uint8]
+
+
+class Leaves(NamedTuple):
+    """What the sender's trees have grown, secret: two halves of words, the first of which becomes b."""
+
+    first: NDArray[np.uint64]
+    second: NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -61,25 +68,34 @@ class Run:
         _kernel.vole_choices(self.size, self.width, self.checked, seed, bits)
         return bits
 
-    def send(self, seed: bytes, delta: bytes, q: Octets) -> tuple[Octets, Octets]:
-        """The sender's message and b, uint8[size·16], from a fresh secret seed, Δ and q, uint8[choices, 16]."""
+    def grow(self, seed: bytes, delta: bytes, q: Octets) -> tuple[Octets, Leaves]:
+        """The sender's message and its leaves, from a fresh secret seed, Δ and q, uint8[choices, 16]."""
         rows, _, blocks = self._sizes()
-        message, b = np.empty(2 * blocks, np.uint64), np.empty(2 * rows, np.uint64)
-        q = np.ascontiguousarray(q)
-        _kernel.vole_send(*self._public(), seed, delta, q, message, b)
-        return message.view(np.uint8), self._cut(b, BLOCK_BYTES)
+        message = np.empty(2 * blocks, np.uint64)
+        leaves = Leaves(np.empty(2 * rows, np.uint64), np.empty(2 * rows, np.uint64))
+        _kernel.vole_grow(*self._public(), seed, delta, np.ascontiguousarray(q), message, *leaves)
+        return message.view(np.uint8), leaves
 
-    def receive(self, seed: bytes, t: Octets, message: Octets) -> tuple[Octets, Octets]:
-        """The receiver's a, uint8[size·width], and c, uint8[size·16].
+    def send(self, leaves: Leaves) -> Octets:
+        """The sender's b, uint8[size·16], out of its leaves, which are used up."""
+        _kernel.vole_send(*self._public(), *leaves)
+        return self._cut(leaves.first, BLOCK_BYTES)
+
+    def noise(self, seed: bytes) -> Octets:
+        """The receiver's a, uint8[size·width], from the seed of `choose` alone."""
+        a = np.empty(self._sizes()[0] * self.width // 8, np.uint64)
+        _kernel.vole_noise(*self._public(), seed, a)
+        return self._cut(a, self.width)
+
+    def receive(self, seed: bytes, t: Octets, message: Octets) -> Octets:
+        """The receiver's c, uint8[size·16].
 
         From the seed of `choose`, t, uint8[choices, 16], and the sender's message, uint8[message_size_bytes]. Any
-        message of that length gives a result: a wrong one, if the sender did not make it by `send`.
+        message of that length gives a result: a wrong one, if the sender did not make it by `grow`.
         """
-        rows = self._sizes()[0]
-        a, c = np.empty(rows * self.width // 8, np.uint64), np.empty(2 * rows, np.uint64)
-        t, message = np.ascontiguousarray(t), np.ascontiguousarray(message)
-        _kernel.vole_receive(*self._public(), seed, t, message, a, c)
-        return self._cut(a, self.width), self._cut(c, BLOCK_BYTES)
+        c = np.empty(2 * self._sizes()[0], np.uint64)
+        _kernel.vole_receive(*self._public(), seed, np.ascontiguousarray(t), np.ascontiguousarray(message), c)
+        return self._cut(c, BLOCK_BYTES)
 
     def _sizes(self) -> tuple[int, int, int]:
         return _kernel.vole_sizes(self.size, self.width, self.checked)

@@ -19,9 +19,11 @@ def deal(run: Run, choices: Octets) -> tuple[Octets, Octets]:
 def correlate(run: Run) -> tuple[Octets, Octets, Octets]:
     """b, a and c."""
     q, t = deal(run, run.choose(SEED))
-    message, b = run.send(OTHER_SEED, DELTA, q)
+    message, leaves = run.grow(OTHER_SEED, DELTA, q)
     assert len(message) == run.message_size_bytes
-    return b, *run.receive(SEED, t, message)
+    b = run.send(leaves)
+    assert not leaves.second.any(), "leaves stay behind"
+    return b, run.noise(SEED), run.receive(SEED, t, message)
 
 
 def multiplied(number: int) -> int:
@@ -74,7 +76,7 @@ def test_values_that_no_run_has_are_refused() -> None:
     run = Run(1, 8, "fast", SALT)
     rows = np.zeros((run.choices, 16), np.uint8)
     with pytest.raises(ValueError, match="q must be"):
-        run.send(SEED, DELTA, rows[1:])
+        run.grow(SEED, DELTA, rows[1:])
     with pytest.raises(ValueError, match="message must be"):
         run.receive(SEED, rows, np.zeros(16, np.uint8))
 

@@ -14,7 +14,7 @@ Bytes     0.3 MB in all for 2^20 correlations of GF(2^64), and 0.02 MB more for 
 
 import asyncio
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +75,9 @@ async def host(
     """
     run = _run(size, width, code, salt, malicious)
     delta, q = await extension.cot_sender(me, peer, run.choices, salt, malicious=malicious)
-    message, b = await asyncio.to_thread(run.send, me.rng.seed(), delta, q)
+    message, leaves = await asyncio.to_thread(run.grow, me.rng.seed(), delta, q)
     await peer.send(Corrections(message))
+    b = await asyncio.to_thread(run.send, leaves)
     if malicious:
         asked = await peer.recv(Challenge)
         peer.must(len(asked.seed) == SEED_BYTES, f"a seed of {SEED_BYTES} bytes")
@@ -91,16 +92,46 @@ async def guest(
     me: Party, peer: Peer, size: int, width: Width, code: Density, salt: bytes, *, malicious: bool = False
 ) -> Receiver:
     """Draw a and c with the host, `peer`: see `host`."""
+    begun = await begin(me, peer, size, width, code, salt, malicious=malicious)
+    return Receiver(begun.a, await begun.finish())
+
+
+async def begin(
+    me: Party, peer: Peer, size: int, width: Width, code: Density, salt: bytes, *, malicious: bool = False
+) -> "Begun":
+    """Guest: as `guest`, but return once the transfers are answered and a is made, while the host goes on."""
     run = _run(size, width, code, salt, malicious)
     seed = me.rng.seed()
     choices = await asyncio.to_thread(run.choose, seed)
     t = await extension.cot_receiver(me, peer, choices, run.choices, salt, malicious=malicious)
-    message = (await peer.recv(Corrections)).blocks
-    peer.must(len(message) == run.message_size_bytes, f"{run.message_size_bytes} bytes of corrections")
-    a, c = await asyncio.to_thread(run.receive, seed, t, message)
-    if malicious:
-        await _demand_proof(me.rng.seed(), peer, a, c)
-    return Receiver(a[: size * width], c[: size * vole.BLOCK_BYTES])
+    return Begun(me, peer, size, run, seed, t, await asyncio.to_thread(run.noise, seed))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Guest: a run that lacks c only. `rows` are those of a, and one more against malice."""
+
+    me: Party
+    peer: Peer
+    size: int
+    run: vole.Run
+    seed: bytes = field(repr=False)
+    t: Octets = field(repr=False)
+    rows: Octets = field(repr=False)
+
+    @property
+    def a(self) -> Octets:
+        """uint8[size·width]."""
+        return self.rows[: self.size * self.run.width]
+
+    async def finish(self) -> Octets:
+        """Receive the host's corrections, check them against malice, return c, uint8[size·16]. Raises ProtocolError."""
+        message, due_bytes = (await self.peer.recv(Corrections)).blocks, self.run.message_size_bytes
+        self.peer.must(len(message) == due_bytes, f"{due_bytes} bytes of corrections")
+        c = await asyncio.to_thread(self.run.receive, self.seed, self.t, message)
+        if self.run.checked:
+            await _demand_proof(self.me.rng.seed(), self.peer, self.rows, c)
+        return c[: self.size * vole.BLOCK_BYTES]
 
 
 def _run(size: int, width: Width, code: Density, salt: bytes, malicious: bool) -> vole.Run:

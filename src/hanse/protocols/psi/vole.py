@@ -23,7 +23,6 @@ from hanse.protocols import vole
 from hanse.protocols.channel import Party, Peer
 from hanse.protocols.messages import Message
 from hanse.protocols.psi.tags import demand_distinct
-from hanse.protocols.psi.together import together
 
 Bytes = NDArray[np.uint8]
 Keys = tuple[bytes, ...]
@@ -69,16 +68,20 @@ async def evaluate(me: Party, host: Peer, digests: Bytes, bucket: Bucket, keys: 
     """Guest: return F(x) of the digests under each key, uint8[n, 16]. Raises ProtocolError."""
     layout = okvs.layout(bucket.places, bucket.width)
     committed = (await host.recv(Commitment)).digest.tobytes() if bucket.malicious else b""
-    correlation = vole.guest(me, host, layout.size, bucket.width, bucket.code, bucket.salt, malicious=bucket.malicious)
-    (row_key, encoded), receiver = await together(_encode(me, digests, layout), correlation)
-    masked = np.bitwise_xor(encoded, receiver.a, out=encoded)
+    begun = await vole.begin(me, host, layout.size, *bucket[1:4], malicious=bucket.malicious)
+    row_key, encoded = await _encode(me, digests, layout)
+    masked = np.bitwise_xor(encoded, begun.a, out=encoded)
+    # against malice nothing of my set leaves before every row of the VOLE is proven; else the host need not wait
+    c = await begun.finish() if bucket.malicious else None
     half = me.rng.seed() if bucket.malicious else b""
     await host.send(EncodedSet(np.frombuffer(row_key, np.uint8), masked, np.frombuffer(half, np.uint8)))
+    if c is None:
+        c = await begun.finish()
     if bucket.malicious:
         theirs = (await host.recv(Half)).half.tobytes()
         host.must(hmac.compare_digest(_commit(theirs, bucket.salt), committed), "the half that it committed to")
         keys = _toss(keys, theirs, half)
-    return [await asyncio.to_thread(okvs.receiver_tags, receiver.c, digests, row_key, layout, key) for key in keys]
+    return [await asyncio.to_thread(okvs.receiver_tags, c, digests, row_key, layout, key) for key in keys]
 
 
 async def _encode(me: Party, digests: Bytes, layout: okvs.Layout) -> tuple[bytes, Bytes]:
