@@ -138,7 +138,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def train(federation: Federation) -> str:
     made = federation.start("canaries")
     data = made.add("data", "dataset", {"dataset": "canaries"})
-    aligned = made.add("align", "psi", table=data["table"])
+    aligned = made.add("align", "psi", {"method": "vole"}, table=data["table"])
     split = made.add("split", "split", table=aligned["table"])
     settings = {"trees": 3, "depth": 3, "objective": "regression", "max_bins": 8}
     boost = made.add("boost", "hetero_boost", settings, train=split["train"], valid=split["test"])
