@@ -25,7 +25,7 @@ SET_UP_S = {"avx512": 0.05, "avx2": 0.055, "portable": 0.065}
 
 SET_UP_BYTES = 300_000
 POINT_BYTES = 32
-PLACES_PER_ITEM = 1.31
+PLACES_PER_ITEM = 1.24
 ROUND_TRIPS = {"ecdh": 2, "vole": 6}
 
 
