@@ -195,7 +195,11 @@ mod tests {
     use crate::simd;
 
     fn filled(first: u8) -> Scalar {
-        std::array::from_fn(|index| first.wrapping_mul(37).wrapping_add(index as u8 * 101))
+        std::array::from_fn(|index| {
+            first
+                .wrapping_mul(37)
+                .wrapping_add((index as u8).wrapping_mul(101))
+        })
     }
 
     /// scalar·u(9), for the ladder that makes of the scalar.
