@@ -196,7 +196,8 @@ class Party:
         """This party's own folder for files too large for memory; it exists, and outlives this attempt.
 
         A later attempt of the same task finds here what this one left, whole or cut short: a file counts only once it
-        bears its final name. The folder goes when the task has ended, well or not. Never put an encryption seed here.
+        bears its final name. The folder goes when the task has ended, well or not. Never put an encryption seed here;
+        a key that the model of the task is to hold may lie here, as it will lie there.
         """
         folder = self._attempt.scratch
         folder.mkdir(parents=True, exist_ok=True)
