@@ -1,7 +1,6 @@
 //! Arithmetic of Hanse: pure functions over columns. No network, no files, no clock, no OS entropy.
 
 pub mod aes;
-pub mod binning;
 pub mod blinding;
 pub mod buckets;
 pub mod cells;
@@ -13,8 +12,10 @@ pub mod gf128;
 pub mod ggm;
 pub mod gradients;
 pub mod hashing;
+pub mod heaps;
 pub mod histogram;
 pub mod ids;
+pub mod intervals;
 pub mod matching;
 pub mod memory;
 pub mod ntt;
@@ -30,5 +31,4 @@ pub mod sampling;
 pub mod simd;
 pub mod tags;
 pub mod threads;
-pub mod trees;
 pub mod vole;

@@ -1,6 +1,5 @@
 //! The Python face of the kernel: buffers in, buffers out, the GIL released while a kernel runs.
 
-mod binning;
 mod blinding;
 mod buckets;
 mod columns;
@@ -8,13 +7,14 @@ mod curve;
 mod filters;
 mod gradients;
 mod hashing;
+mod heaps;
 mod histogram;
 mod ids;
+mod intervals;
 mod matching;
 mod okvs;
 mod ot;
 mod tags;
-mod trees;
 mod vole;
 
 use pyo3::exceptions::{PyImportError, PyValueError};
@@ -48,9 +48,9 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tags::register(module)?;
     histogram::register(module)?;
     ids::register(module)?;
-    binning::register(module)?;
+    intervals::register(module)?;
     gradients::register(module)?;
-    trees::register(module)?;
+    heaps::register(module)?;
     okvs::register(module)?;
     vole::register(module)?;
     // the stub lists the names, and nobody imports * from here

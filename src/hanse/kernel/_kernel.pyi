@@ -172,8 +172,10 @@ class HistogramGuest:
 
 # --- binning, gradients, trees ----------------------------------------------------------------------------------------
 
-def bin_edges(numbers: NDArray[np.float64], rows: int, max_bins: int, min_rows: int) -> list[list[float]]: ...
-def bin_codes(numbers: NDArray[np.float64], rows: int, edges: list[list[float]], codes: NDArray[np.uint8]) -> None: ...
+def interval_edges(numbers: NDArray[np.float64], rows: int, max_bins: int, min_rows: int) -> list[list[float]]: ...
+def interval_codes(
+    numbers: NDArray[np.float64], rows: int, edges: list[list[float]], codes: NDArray[np.uint8]
+) -> None: ...
 def boosting_base_margin(objective: str, labels: NDArray[np.float64]) -> float: ...
 def boosting_gradients(
     objective: str,
@@ -192,8 +194,8 @@ def quantise_gradients(
     g_out: NDArray[np.int32],
     h_out: NDArray[np.int32],
 ) -> tuple[float, float]: ...
-def tree_totals(g: NDArray[np.float64], h: NDArray[np.float64], rows: NDArray[np.uint32]) -> tuple[float, float]: ...
-def tree_histogram(
+def heap_totals(g: NDArray[np.float64], h: NDArray[np.float64], rows: NDArray[np.uint32]) -> tuple[float, float]: ...
+def heap_histogram(
     codes: NDArray[np.uint8],
     bins: NDArray[np.uint32],
     g: NDArray[np.float64],
@@ -203,7 +205,7 @@ def tree_histogram(
     h_sums: NDArray[np.float64],
     row_sums: NDArray[np.uint32],
 ) -> None: ...
-def tree_best_split(
+def heap_best_split(
     g: NDArray[np.float64],
     h: NDArray[np.float64],
     rows: NDArray[np.uint32] | None,
@@ -211,7 +213,7 @@ def tree_best_split(
     total: tuple[float, float],
     rules: tuple[float, float, float, int],
 ) -> tuple[int, int, float] | None: ...
-def tree_margins(
+def heap_margins(
     source: NDArray[np.int8],
     index: NDArray[np.uint32],
     threshold: NDArray[np.float64],

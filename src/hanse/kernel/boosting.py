@@ -16,8 +16,8 @@ from hanse.core.faults import fault
 from hanse.core.schema import Schema
 from hanse.kernel import gradients
 from hanse.kernel.gradients import Objective
+from hanse.kernel.heaps import Growth, Trees
 from hanse.kernel.metrics import auc
-from hanse.kernel.trees import Growth, Trees
 
 Reals = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ import pytest
 
 from hanse.core.faults import HanseError
 from hanse.kernel import boosting, gradients
-from hanse.kernel.binning import bin_columns
 from hanse.kernel.boosting import Boosting
-from hanse.kernel.trees import Growth, Rules
+from hanse.kernel.heaps import Growth, Rules
+from hanse.kernel.intervals import bin_columns
 
 
 def boost(fit: Boosting, trees: int) -> Boosting:

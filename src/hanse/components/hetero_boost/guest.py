@@ -22,11 +22,12 @@ from hanse.components.hetero_boost.messages import (
 from hanse.components.hetero_boost.remote import Remote, RemoteColumns
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.faults import fault
-from hanse.kernel import boosting, gradients, trees
-from hanse.kernel.binning import Binned, bin_columns, encode
+from hanse.kernel import boosting, gradients
+from hanse.kernel import heaps as trees
 from hanse.kernel.boosting import Boosting, Snapshot
 from hanse.kernel.gradients import Rounded
-from hanse.kernel.trees import Choice, Growth, Node, Split
+from hanse.kernel.heaps import Choice, Growth, Node, Split
+from hanse.kernel.intervals import Binned, bin_columns, encode
 from hanse.sdk import Model, Party, Report, Table
 
 

@@ -28,9 +28,9 @@ from hanse.components.hetero_boost.messages import (
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.faults import fault
 from hanse.kernel import boosting, histogram, matching
-from hanse.kernel.binning import Binned, bin_columns, encode
 from hanse.kernel.histogram import HostRows
 from hanse.kernel.ids import Ids
+from hanse.kernel.intervals import Binned, bin_columns, encode
 from hanse.sdk import Model, Party, Table
 
 SCORING_BLOCK = 1 << 18

@@ -13,9 +13,9 @@ from hanse.components.hetero_boost.messages import Answer, Hint, Offer, Opening,
 from hanse.core.faults import fault
 from hanse.kernel import histogram
 from hanse.kernel.gradients import Rounded
+from hanse.kernel.heaps import Node
 from hanse.kernel.histogram import GuestKeys, NoiseBudget, ParameterSet, ParsedHint
 from hanse.kernel.ids import Ids
-from hanse.kernel.trees import Node
 from hanse.sdk import Party, Peer, Peers, ProtocolError
 
 IN_FLIGHT = 3

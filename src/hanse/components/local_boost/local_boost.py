@@ -12,9 +12,10 @@ import numpy as np
 
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
-from hanse.kernel import boosting, gradients, trees
-from hanse.kernel.binning import bin_columns, encode
+from hanse.kernel import boosting, gradients
+from hanse.kernel import heaps as trees
 from hanse.kernel.boosting import Boosting
+from hanse.kernel.intervals import bin_columns, encode
 from hanse.sdk import Component, Model, Params, Party, Report, Table
 
 

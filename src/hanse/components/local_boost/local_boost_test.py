@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from hanse.components.local_boost.local_boost import Settings, component
 from hanse.core.faults import HanseError
-from hanse.kernel.binning import bin_columns
+from hanse.kernel.intervals import bin_columns
 from hanse.kernel.metrics import auc
 from hanse.sdk import Report, Table, run
 

@@ -45,7 +45,7 @@ def bin_columns(numbers: NDArray[np.float64], max_bins: int, min_rows: int = 1) 
     """
     columns, rows = numbers.shape
     contiguous = np.ascontiguousarray(numbers, np.float64)
-    found = _kernel.bin_edges(contiguous, rows, max_bins, min_rows) if columns and rows else [[] for _ in numbers]
+    found = _kernel.interval_edges(contiguous, rows, max_bins, min_rows) if columns and rows else [[] for _ in numbers]
     edges = tuple(np.array(each, np.float64) for each in found)
     return Binned(encode(contiguous, edges), edges)
 
@@ -54,5 +54,5 @@ def encode(numbers: NDArray[np.float64], edges: Sequence[NDArray[np.float64]]) -
     """Return the codes uint8[columns, rows] of float64[columns, rows] under the given edges of each column."""
     codes = np.empty(numbers.shape, np.uint8)
     contiguous = np.ascontiguousarray(numbers, np.float64)
-    _kernel.bin_codes(contiguous, numbers.shape[1], [each.tolist() for each in edges], codes)
+    _kernel.interval_codes(contiguous, numbers.shape[1], [each.tolist() for each in edges], codes)
     return codes

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hanse.kernel.binning import bin_columns, encode
+from hanse.kernel.intervals import bin_columns, encode
 
 
 def test_codes_and_edges_say_the_same_of_rows_never_seen() -> None:

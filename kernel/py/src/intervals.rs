@@ -1,6 +1,6 @@
-//! Face of `hanse_kernel::binning`.
+//! Face of `hanse_kernel::intervals`.
 
-use hanse_kernel::{binning, threads};
+use hanse_kernel::{intervals, threads};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -8,13 +8,13 @@ use pyo3::prelude::*;
 use crate::columns;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(bin_edges, module)?)?;
-    module.add_function(wrap_pyfunction!(bin_codes, module)?)
+    module.add_function(wrap_pyfunction!(interval_edges, module)?)?;
+    module.add_function(wrap_pyfunction!(interval_codes, module)?)
 }
 
 /// Edges of each column of `numbers` (columns × rows).
 #[pyfunction]
-fn bin_edges(
+fn interval_edges(
     py: Python<'_>,
     numbers: PyBuffer<f64>,
     rows: usize,
@@ -24,7 +24,7 @@ fn bin_edges(
     let numbers = columns::read(&numbers, "numbers")?;
     if rows == 0
         || !numbers.len().is_multiple_of(rows)
-        || !(1..=binning::MAX_BINS).contains(&max_bins)
+        || !(1..=intervals::MAX_BINS).contains(&max_bins)
     {
         return Err(PyValueError::new_err(
             "no rows, columns of other lengths, or max_bins outside 1..=256",
@@ -33,12 +33,13 @@ fn bin_edges(
     if numbers.iter().any(|number| !number.is_finite()) {
         return Err(PyValueError::new_err("a number is missing or not finite"));
     }
-    Ok(py.detach(|| threads::run(|| binning::edges_of_columns(numbers, rows, max_bins, min_rows))))
+    Ok(py
+        .detach(|| threads::run(|| intervals::edges_of_columns(numbers, rows, max_bins, min_rows))))
 }
 
 /// Writes the code of every number of `numbers` (columns × rows).
 #[pyfunction]
-fn bin_codes(
+fn interval_codes(
     py: Python<'_>,
     numbers: PyBuffer<f64>,
     rows: usize,
@@ -47,13 +48,13 @@ fn bin_codes(
 ) -> PyResult<()> {
     let numbers = columns::read(&numbers, "numbers")?;
     if numbers.len() != rows * edges.len()
-        || edges.iter().any(|edges| edges.len() >= binning::MAX_BINS)
+        || edges.iter().any(|edges| edges.len() >= intervals::MAX_BINS)
     {
         return Err(PyValueError::new_err(
             "expected one list of at most 255 edges for each column",
         ));
     }
     let codes = columns::write(&mut codes, numbers.len(), "codes")?;
-    py.detach(|| threads::run(|| binning::encode_columns(numbers, rows, &edges, codes)));
+    py.detach(|| threads::run(|| intervals::encode_columns(numbers, rows, &edges, codes)));
     Ok(())
 }

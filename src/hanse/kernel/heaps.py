@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.kernel import _kernel
-from hanse.kernel.binning import Binned
+from hanse.kernel.intervals import Binned
 
 Reals = NDArray[np.float64]
 Rows = NDArray[np.uint32]
@@ -66,7 +66,7 @@ def histogram(columns: Binned, g: Reals, h: Reals, rows: Rows) -> Sums:
     bins = columns.bins
     width = int(bins.sum())
     sums = Sums(np.empty(width), np.empty(width), found := np.empty(width, np.uint32))
-    _kernel.tree_histogram(columns.codes, bins, g, h, rows, sums.g, sums.h, found)
+    _kernel.heap_histogram(columns.codes, bins, g, h, rows, sums.g, sums.h, found)
     return sums
 
 
@@ -75,7 +75,7 @@ def best_split(
 ) -> Split | None:
     """Return the allowed split of the greatest gain, or None. `total` has the node's G and H."""
     limits = (rules.reg_lambda, rules.min_child_weight, rules.min_split_gain, min_child_rows)
-    found = _kernel.tree_best_split(sums.g, sums.h, sums.rows, bins, total, limits)
+    found = _kernel.heap_best_split(sums.g, sums.h, sums.rows, bins, total, limits)
     return None if found is None else Split(*found)
 
 
@@ -151,7 +151,7 @@ def margins(trees: Trees, base: float, numbers: Reals, left: Sequence[NDArray[np
     index = (trees.index + np.where(own, 0, starts[np.maximum(trees.party, 0)])).astype(np.uint32)
     packed = np.concatenate(left) if len(left) else np.empty((0, -(-rows // 8)), np.uint8)
     found = np.empty(rows)
-    _kernel.tree_margins(
+    _kernel.heap_margins(
         source.reshape(-1),
         index.reshape(-1),
         np.ascontiguousarray(trees.threshold).reshape(-1),
@@ -210,7 +210,7 @@ class Growth:
     def __post_init__(self) -> None:
         rows = np.arange(len(self.g), dtype=np.uint32)
         valid = np.arange(self.valid.shape[1], dtype=np.uint32)
-        root = Node(0, rows, valid, _kernel.tree_totals(self.g, self.h, rows))
+        root = Node(0, rows, valid, _kernel.heap_totals(self.g, self.h, rows))
         if self.depth:
             root.sums = histogram(self.columns, self.g, self.h, rows)
         self.nodes = [root]
@@ -271,7 +271,7 @@ class Growth:
             (node.rows[~choice.left], node.valid[~choice.left_valid]),
         )
         left, right = (
-            Node(2 * place + side, rows, valid, _kernel.tree_totals(self.g, self.h, rows))
+            Node(2 * place + side, rows, valid, _kernel.heap_totals(self.g, self.h, rows))
             for side, (rows, valid) in enumerate(sides, start=1)
         )
         if 2 * left.place + 2 < tree.party.shape[1]:  # they may be split again: count the smaller, subtract

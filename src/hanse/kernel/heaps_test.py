@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hanse.kernel import trees
-from hanse.kernel.binning import bin_columns, encode
-from hanse.kernel.trees import Growth, Rules, Sums, Trees
+from hanse.kernel import heaps as trees
+from hanse.kernel.heaps import Growth, Rules, Sums, Trees
+from hanse.kernel.intervals import bin_columns, encode
 
 
 def grown(depth: int = 3, rows: int = 500) -> tuple[Growth, np.ndarray]:

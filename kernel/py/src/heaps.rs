@@ -1,7 +1,7 @@
-//! Face of `hanse_kernel::trees`.
+//! Face of `hanse_kernel::heaps`.
 
+use hanse_kernel::heaps::{self, Forest, Histogram, Rules, Sums};
 use hanse_kernel::threads;
-use hanse_kernel::trees::{self, Forest, Histogram, Rules, Sums};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -9,10 +9,10 @@ use pyo3::prelude::*;
 use crate::columns;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(tree_totals, module)?)?;
-    module.add_function(wrap_pyfunction!(tree_histogram, module)?)?;
-    module.add_function(wrap_pyfunction!(tree_best_split, module)?)?;
-    module.add_function(wrap_pyfunction!(tree_margins, module)?)
+    module.add_function(wrap_pyfunction!(heap_totals, module)?)?;
+    module.add_function(wrap_pyfunction!(heap_histogram, module)?)?;
+    module.add_function(wrap_pyfunction!(heap_best_split, module)?)?;
+    module.add_function(wrap_pyfunction!(heap_margins, module)?)
 }
 
 fn must(holds: bool, rule: &str) -> PyResult<()> {
@@ -31,7 +31,7 @@ fn all_below(rows: &[u32], samples: usize) -> PyResult<()> {
 }
 
 #[pyfunction]
-fn tree_totals(g: PyBuffer<f64>, h: PyBuffer<f64>, rows: PyBuffer<u32>) -> PyResult<(f64, f64)> {
+fn heap_totals(g: PyBuffer<f64>, h: PyBuffer<f64>, rows: PyBuffer<u32>) -> PyResult<(f64, f64)> {
     let (g, h, rows) = (
         columns::read(&g, "g")?,
         columns::read(&h, "h")?,
@@ -39,13 +39,13 @@ fn tree_totals(g: PyBuffer<f64>, h: PyBuffer<f64>, rows: PyBuffer<u32>) -> PyRes
     );
     must(g.len() == h.len(), "g and h have other lengths")?;
     all_below(rows, g.len())?;
-    Ok(trees::totals(g, h, rows))
+    Ok(heaps::totals(g, h, rows))
 }
 
 /// Writes the sums of each bin of each column (codes: columns × samples).
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "columns in, columns out")]
-fn tree_histogram(
+fn heap_histogram(
     py: Python<'_>,
     codes: PyBuffer<u8>,
     bins: PyBuffer<u32>,
@@ -76,13 +76,13 @@ fn tree_histogram(
         h: columns::write(&mut h_sums, width, "h_sums")?,
         rows: columns::write(&mut row_sums, width, "row_sums")?,
     };
-    py.detach(|| threads::run(|| trees::histogram(codes, bins, g, h, rows, sums)));
+    py.detach(|| threads::run(|| heaps::histogram(codes, bins, g, h, rows, sums)));
     Ok(())
 }
 
 /// (column, bin, gain) of the best split, or None. `rules` are λ, least weight, least gain, fewest rows of a child.
 #[pyfunction]
-fn tree_best_split(
+fn heap_best_split(
     g: PyBuffer<f64>,
     h: PyBuffer<f64>,
     rows: Option<PyBuffer<u32>>,
@@ -111,14 +111,14 @@ fn tree_best_split(
         min_split_gain,
         min_child_rows,
     };
-    let split = trees::best_split(Histogram { g, h, rows, bins }, total, rules);
+    let split = heaps::best_split(Histogram { g, h, rows, bins }, total, rules);
     Ok(split.map(|split| (split.column, split.bin, split.gain)))
 }
 
 /// Writes base + the leaves' weights for every row of `numbers` (columns × rows).
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "columns in, columns out")]
-fn tree_margins(
+fn heap_margins(
     py: Python<'_>,
     source: PyBuffer<i8>,
     index: PyBuffer<u32>,
@@ -143,7 +143,7 @@ fn tree_margins(
         columns::read(&left, "left")?,
     );
     let margins = columns::write(&mut margins, rows, "margins")?;
-    let work = || trees::margins(forest, base, numbers, left, margins);
+    let work = || heaps::margins(forest, base, numbers, left, margins);
     py.detach(|| threads::run(work))
         .map_err(PyValueError::new_err)
 }
