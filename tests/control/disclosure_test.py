@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import msgspec
 import pytest
+from sqlalchemy import select
 from tests.control.conftest import Trio
 from tests.control.offices import IDS, PARTIES, ROWS, behaving, chain, reading
 
+from hanse.control.datasets.tables import Dataset
+from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.spending import ceiling
 from hanse.control.jobs.tables import Spending
-from hanse.core.ids import JobId, TaskName
+from hanse.core.ids import DatasetId, JobId, TaskName
+from hanse.core.specs import AttemptSpec, Limits, PipelineSpec
 
 FIT = TaskName("fit")
 MOST = ceiling(ROWS, 0.1)
@@ -77,6 +83,33 @@ async def test_an_attempt_is_told_what_was_used_before_it(trio: Trio) -> None:
     again = await start(trio)
     task = (trio.telecom.directory / "jobs" / again / "fit" / "1" / "task.json").read_text()
     assert '"disclosure":{"used":9,"limit":0.1}' in task.replace(" ", "")
+
+
+async def test_what_a_component_keeps_is_found_by_the_same_guests_next_job_on_the_same_dataset(trio: Trio) -> None:
+    async def kept_of(spec: PipelineSpec) -> str:
+        job = await trio.bank.run(spec)
+        await trio.telecom.wait(job, trio.telecom.is_running(job, "fit", 1))
+        task = (trio.telecom.directory / "jobs" / job / "fit" / "1" / "task.json").read_text()
+        await trio.bank.desk.cancel(job)
+        await trio.telecom.end(job)
+        return msgspec.json.decode(task, type=AttemptSpec).kept
+
+    fit = behaving({"always": "hang"}, *PARTIES)
+    first, second, bare = [
+        await kept_of(spec) for spec in (chain(data=reading(), fit=fit), chain(data=reading(), fit=fit), chain(fit=fit))
+    ]
+    (dataset,) = trio.telecom.read(lambda session: list(session.scalars(select(Dataset.id))))
+    assert first == second == str(trio.telecom.directory / "kept" / dataset / IDS["bank"] / fit.component)
+    assert bare == "", "nothing outlives the task where no dataset stands behind it"
+
+
+def test_folders_of_many_datasets_have_names_that_fit(tmp_path: Path) -> None:
+    premises = Premises("node", tmp_path, tmp_path / "socket", Limits())
+    names = [DatasetId(f"dataset-{number:016x}") for number in range(500)]
+    folders = {premises.kept(names[:some], IDS["bank"], "psi") for some in (1, 2, 100, 499, 500)}
+    assert len(folders) == 5
+    assert max(len(part) for folder in folders for part in folder.parts) < 256
+    assert premises.kept(names[::-1], IDS["bank"], "psi") == premises.kept(names, IDS["bank"], "psi")
 
 
 async def test_nothing_is_told_for_an_attempt_that_is_over_or_reads_no_dataset(trio: Trio) -> None:

@@ -82,6 +82,10 @@ class FusedAttempt:
     def scratch(self) -> Path:
         return self.inner.scratch
 
+    @property
+    def kept(self) -> Path:
+        return self.inner.kept
+
 
 def main() -> int:
     parser = argparse.ArgumentParser()

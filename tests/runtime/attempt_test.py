@@ -46,6 +46,7 @@ class Run:
         socket: Path | None = None,
         limits: Limits | None = None,
         inputs: dict[str, Artefact] | None = None,
+        kept: Path | None = None,
         version: str = "1.2.0",
         **settings: object,
     ) -> Run:
@@ -64,6 +65,7 @@ class Run:
             inputs=inputs or {},
             directory=str(directory),
             checkpoints=str(directory.parent / "checkpoints"),
+            kept=str(kept) if kept else "",
             socket=str(socket or house.gateway.socket_path),
             token=house.open(parties, attempt),
             limits=limits or Limits(),
@@ -178,6 +180,22 @@ async def test_killed_and_started_again_it_goes_on_from_the_common_checkpoint(
     assert read_report(results[bank])["total"] == 10 * (1 + 2 + 3 + 4 + 5)
     assert read_report(results[bank])["started_at"] in started_at
     assert read_report(results[bank])["tried"] == 2, "what the first attempt left in its scratch folder is still there"
+
+
+async def test_what_a_component_keeps_lies_where_the_node_says_for_this_user_alone(
+    tmp_path: Path, bank: House, telecom: House, linked: dict
+) -> None:
+    kept = tmp_path / "kept" / "people" / "bank"
+    for attempt in (1, 2):
+        runs = [
+            await Run.start(house, linked, tmp_path, attempt=attempt, kept=place)
+            for house, place in ((bank, kept), (telecom, None))
+        ]
+        at_guest, _ = [await run.succeed() for run in runs]
+        assert read_report(at_guest)["kept"] == attempt
+        for house in (bank, telecom):
+            house.close(attempt)
+    assert kept.stat().st_mode & 0o777 == 0o700
 
 
 async def test_a_link_cut_during_a_run_is_not_noticed(

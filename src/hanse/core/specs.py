@@ -89,7 +89,8 @@ class AttemptSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     """`task.json`: one party's share of one task, tried for the n-th time (`attempt` counts from 1).
 
     `parties` are those that take part in this task, with their organisations. `directory` holds what this attempt
-    writes (`outputs/<port>/`, `result.json`); `checkpoints` is shared by all attempts of the task. `socket` and
+    writes (`outputs/<port>/`, `result.json`); `checkpoints` is shared by all attempts of the task, `kept` by all jobs
+    in which this component reads the same datasets for the same guest (empty when no dataset is read). `socket` and
     `token` lead to the gateway; both are empty for a task that only one party has.
     """
 
@@ -104,6 +105,7 @@ class AttemptSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     inputs: dict[str, Artefact]
     directory: str
     checkpoints: str
+    kept: str = ""
     socket: str = ""
     token: str = ""
     apply: bool = False

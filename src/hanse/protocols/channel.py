@@ -18,6 +18,7 @@ from hanse.core.roles import PartyId, Role, role_of
 from hanse.core.specs import Disclosure
 from hanse.protocols.messages import Message, decode
 
+PRIVATE = 0o700
 M = TypeVar("M", bound=Message)
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -73,6 +74,9 @@ class Attempt(Protocol):
 
     @property
     def scratch(self) -> Path: ...
+
+    @property
+    def kept(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,26 @@ class Party:
         """
         folder = self._attempt.scratch
         folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def kept(self) -> Path:
+        """This party's own folder (mode 0700) that outlives jobs: for what is dear to make and holds from job to job.
+
+        There is one for each component, guest and set of this party's datasets that its inputs come from, so that
+        nothing made for one guest is met by another's job. Where no dataset stands behind the task, it goes when the
+        task has ended.
+
+        What lies here may be gone tomorrow and may be of other rows (a later version of the dataset, another
+        alignment): a component checks what it finds against what it has before it uses it. Two jobs may be at work
+        here at the same moment: a file comes whole under its final name (`sdk.files.write_file`), and who reads bears
+        with its absence. The component bounds the size of all it keeps. Here alone, of all that lies on the disk, a
+        secret seed may lie: in a file that only this user reads, and only where the component's protocol says for how
+        long and why it may be used again.
+        """
+        folder = self._attempt.kept
+        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        folder.chmod(PRIVATE)
         return folder
 
     def resumed(self, kind: type[S]) -> S | None:

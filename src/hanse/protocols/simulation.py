@@ -57,22 +57,42 @@ class SeededEntropy:
         return hashlib.blake2b(self._drawn.to_bytes(8, "little"), key=self._key, digest_size=32).digest()
 
 
-class MemoryAttempt:
-    """One party's surroundings, kept in memory. Hand the same one to a second run to restart from its checkpoints."""
+class _Folder:
+    """A temporary folder, made when first asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._made: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def path(self) -> Path:
+        self._made = self._made or tempfile.TemporaryDirectory(prefix=self._prefix)
+        return Path(self._made.name)
+
+
+class MemoryAttempt:
+    """One party's surroundings, kept in memory. Hand the same one to a second run to restart from its checkpoints.
+
+    `after` is the attempt of an earlier job on the same datasets for the same guest: what it kept is found again.
+    """
+
+    def __init__(self, after: "MemoryAttempt | None" = None) -> None:
         self.events: list[Event] = []
         self.spent = 0
         self.checkpoints: dict[int, bytes] = {}
         self._start: int = 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch = _Folder("hanse-scratch-")
+        self._kept: _Folder = _Folder("hanse-kept-") if after is None else after._kept
 
     @property
     def scratch(self) -> Path:
         """A temporary folder that lives as long as this attempt is held."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="hanse-scratch-")
-        return Path(self._folder.name)
+        return self._scratch.path
+
+    @property
+    def kept(self) -> Path:
+        """A temporary folder that lives as long as this attempt, or one made `after` it, is held."""
+        return self._kept.path
 
     def resume_at(self, number: int) -> None:
         """Start the next run from checkpoint `number`; 0 is the beginning."""
@@ -300,7 +320,7 @@ class _TappedChannel:
 class _TappedAttempt:
     me: PartyId
     inner: Attempt
-    kept: Callable[[PartyId, int], None]
+    noted: Callable[[PartyId, int], None]
 
     def report(self, event: Event) -> None:
         self.inner.report(event)
@@ -310,7 +330,7 @@ class _TappedAttempt:
 
     def save(self, number: int, state: bytes) -> None:
         self.inner.save(number, state)
-        self.kept(self.me, number)
+        self.noted(self.me, number)
 
     def saved(self) -> tuple[int, bytes] | None:
         return self.inner.saved()
@@ -318,6 +338,10 @@ class _TappedAttempt:
     @property
     def scratch(self) -> Path:
         return self.inner.scratch
+
+    @property
+    def kept(self) -> Path:
+        return self.inner.kept
 
 
 def both(first: Wrap, second: Wrap) -> Wrap:

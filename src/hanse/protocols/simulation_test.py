@@ -183,6 +183,21 @@ async def test_files_in_a_partys_scratch_folder_outlive_its_attempt_and_are_its_
     assert await play(add, add, attempts=attempts) == {GUEST: ["guest-0", "guest-1"], HOST: ["host-1-0", "host-1-1"]}
 
 
+async def test_what_a_party_keeps_is_its_own_alone_and_is_found_by_the_next_job() -> None:
+    async def add(me: Party) -> tuple[list[str], int]:
+        (me.kept / f"{me.id}-{len(list(me.kept.iterdir()))}").touch()
+        return sorted(path.name for path in me.kept.iterdir()), me.kept.stat().st_mode & 0o777
+
+    first = {GUEST: MemoryAttempt(), HOST: MemoryAttempt()}
+    await play(add, add, attempts=first, wrap=Recorder())
+    later = {GUEST: MemoryAttempt(after=first[GUEST]), HOST: MemoryAttempt()}
+    del first
+    assert await play(add, add, attempts=later, wrap=KillAtCheckpoint(1)) == {
+        GUEST: (["guest-0", "guest-1"], 0o700),
+        HOST: (["host-1-0"], 0o700),
+    }
+
+
 async def test_what_an_earlier_run_spent_counts_as_used() -> None:
     async def used(me: Party) -> int:
         await me.spend(3)

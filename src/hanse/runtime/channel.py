@@ -57,7 +57,8 @@ class SystemEntropy:
 class NodeAttempt:
     """What surrounds the role's program: its node, by the socket, and its checkpoints, on disk."""
 
-    def __init__(self, post: Post | None, checkpoints: Checkpoints, start: Mark | None) -> None:
+    def __init__(self, post: Post | None, checkpoints: Checkpoints, start: Mark | None, kept: Path) -> None:
+        self.kept = kept
         self._post = post
         self._checkpoints = checkpoints
         state = checkpoints.read(start) if start else None

@@ -14,6 +14,7 @@ from hanse.sdk.table import Table
 
 KEPT = 2
 SCRATCH = "scratch"
+KEPT_FOLDER = "kept"
 _name = re.compile(r"^(\d{8})\.(\d{1,6})\.checkpoint$")
 
 Mark = tuple[int, int]
@@ -68,6 +69,11 @@ class Checkpoints:
 
     def _path(self, mark: Mark) -> Path:
         return self._directory / f"{mark[0]:08d}.{mark[1]}.checkpoint"
+
+
+def kept_folder(spec: AttemptSpec) -> Path:
+    """Return where the attempt finds what outlives jobs; without a dataset behind it, what outlives its attempts."""
+    return Path(spec.kept) if spec.kept else Path(spec.checkpoints) / KEPT_FOLDER
 
 
 def save_outputs(spec: AttemptSpec, inputs: dict[str, Value], outputs: dict[str, Value]) -> dict[str, Artefact]:

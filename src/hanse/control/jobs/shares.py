@@ -1,5 +1,7 @@
 """This node's own share of a task: ordered, prepared from this house's own rows and grants, concluded."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +20,14 @@ from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
 from hanse.control.models.service import REFERENCE, demand_same_sides, get_model
 from hanse.control.outbox import service as outbox
 from hanse.core.faults import HanseError, fault
-from hanse.core.ids import JobId, ModelVersionId, TaskName
+from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.job_messages import AttemptEnded, AttemptStanding
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits
 from hanse.core.times import now
+
+KEPT = "kept"
+NAME_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,12 @@ class Premises:
     def folder(self, job: JobId, task: TaskName) -> Path:
         """Return where the attempts of a task write."""
         return self.directory / "jobs" / job / task
+
+    def kept(self, datasets: Iterable[DatasetId], guest: OrganisationId, component: str) -> Path:
+        """Return where a component keeps, from job to job, what it made of these datasets for one guest."""
+        named = "+".join(sorted(datasets))
+        folder = named if len(named) <= NAME_CHARACTERS else hashlib.sha256(named.encode()).hexdigest()
+        return self.directory / KEPT / folder / guest / component
 
 
 class Share(NamedTuple):
@@ -203,12 +214,18 @@ def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: 
         inputs=_gather_inputs(session, job, task, uses),
         directory=str(folder / str(row.number)),
         checkpoints=str(folder / "checkpoints"),
+        kept=_kept_folder(job, task, uses, premises),
         socket=str(premises.socket),
         token=token,
         apply=task.apply,
         disclosure=disclosure_of(session, job.guest, uses),
         limits=premises.limits,
     )
+
+
+def _kept_folder(job: Job, task: Task, uses: list[Use], premises: Premises) -> str:
+    datasets = [use.snapshot.dataset.id for use in uses]
+    return str(premises.kept(datasets, job.guest, task.component)) if datasets else ""
 
 
 def _gather_inputs(session: Session, job: Job, task: Task, uses: list[Use]) -> dict[str, Artefact]:

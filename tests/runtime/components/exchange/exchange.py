@@ -7,6 +7,7 @@ Learns    guest: the hosts' answers.
           host: how many rounds there are [rounds=3]
 """
 
+import secrets
 from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
@@ -56,6 +57,8 @@ async def guest(me: Party, table: Table | None, settings: Settings) -> Fitted:
     started_at = state.round
     tried = len(list(me.scratch.iterdir())) + 1
     (me.scratch / f"attempt-{tried}").touch()
+    (me.kept / f"{me.id}-{secrets.token_hex(4)}").touch(mode=0o600)
+    kept = len(list(me.kept.iterdir()))
     for number in range(state.round + 1, settings.rounds + 1):
         await me.hosts.send(Question(number, np.full(settings.size, float(number))))
         for peer, answer in zip(me.hosts, await me.hosts.gather(Answer), strict=True):
@@ -70,7 +73,14 @@ async def guest(me: Party, table: Table | None, settings: Settings) -> Fitted:
         Model({"totals": np.array([state.total])}, {"rounds": state.round}),
         Report(
             "exchange",
-            {"total": state.total, "rounds": state.round, "started_at": started_at, "rows": rows, "tried": tried},
+            {
+                "total": state.total,
+                "rounds": state.round,
+                "started_at": started_at,
+                "rows": rows,
+                "tried": tried,
+                "kept": kept,
+            },
         ),
     )
 
