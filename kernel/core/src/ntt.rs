@@ -1,8 +1,12 @@
-//! Number-theoretic transforms modulo primes below 2^52, negacyclic: products modulo X^N + 1.
+//! Number-theoretic transforms modulo primes below 2^50, negacyclic: products modulo X^N + 1.
 //!
 //! Lazy butterflies with precomputed quotients (Harvey 2014, *Faster arithmetic for number-theoretic transforms*), the
 //! powers of the 2N-th root merged into the twiddles (Longa and Naehrig 2016). The transformed domain is in bit-reversed
 //! order; nothing outside depends on that order.
+
+mod portable;
+
+use crate::simd::{self, Path};
 
 /// A factor with ⌊factor·2^64 / p⌋ beside it, so that a product modulo p needs no division.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,7 +15,24 @@ pub struct Factor {
     pub quotient: u64,
 }
 
-/// A prime p < 2^52 with p ≡ 1 mod 2N and the tables of its transform.
+/// A column of factors, each with ⌊value·2^52 / p⌋ in the second plane: for products with many columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Factors {
+    pub values: Vec<u64>,
+    pub quotients: Vec<u64>,
+}
+
+impl zeroize::Zeroize for Factors {
+    fn zeroize(&mut self) {
+        self.values.zeroize();
+        self.quotients.zeroize();
+    }
+}
+
+/// Sums of at most this many products fit [`Transform::multiply_accumulate`] between two [`Transform::carry`].
+pub const LAZY_PRODUCTS: usize = 4095;
+
+/// A prime p < 2^50 with p ≡ 1 mod 2N and the tables of its transform.
 #[derive(Clone, Debug)]
 pub struct Transform {
     prime: u64,
@@ -39,9 +60,12 @@ fn subtract_once(x: u64, bound: u64) -> u64 {
     difference.wrapping_add(bound & ((difference as i64 >> 63) as u64))
 }
 
+/// The low 52 bits.
+const LOW: u64 = (1 << 52) - 1;
+
 impl Transform {
     /// # Panics
-    /// When `degree` is not a power of two, or `prime` is not a prime below 2^52 with p ≡ 1 mod 2·degree.
+    /// When `degree` is not a power of two, or `prime` is not a prime below 2^50 with p ≡ 1 mod 2·degree.
     pub fn new(prime: u64, degree: usize) -> Self {
         assert!(
             degree.is_power_of_two() && degree >= 8,
@@ -49,8 +73,8 @@ impl Transform {
         );
         let order = 2 * degree as u64;
         assert!(
-            prime < 1 << 52 && prime % order == 1,
-            "prime must be 1 mod 2N and below 2^52"
+            prime < 1 << 50 && prime % order == 1,
+            "prime must be 1 mod 2N and below 2^50"
         );
         let bits = 64 - prime.leading_zeros();
         let root = root_of_unity(prime, order);
@@ -132,76 +156,154 @@ impl Transform {
         subtract_once(a + b, self.prime)
     }
 
-    /// Coefficients (below 4p) to values (below 4p), in place.
+    /// Coefficients (below 4p) to values (below 2^52), in place.
     pub fn forward(&self, data: &mut [u64]) {
+        self.forward_on(simd::path(), data);
+    }
+
+    /// As [`Transform::forward`], on a given path.
+    pub fn forward_on(&self, _path: Path, data: &mut [u64]) {
         assert_eq!(data.len(), self.degree());
-        let (prime, twice) = (self.prime, 2 * self.prime);
-        let butterfly = |x: &mut u64, y: &mut u64, factor: Factor| {
-            let upper = subtract_once(*x, twice);
-            let lower = multiply_lazy(*y, factor, prime);
-            *x = upper + lower;
-            *y = upper + twice - lower;
-        };
-        let mut half = data.len() / 2;
-        let mut groups = 1;
-        while half >= 4 {
-            for (block, factor) in data.chunks_exact_mut(2 * half).zip(&self.forward[groups..]) {
-                let (left, right) = block.split_at_mut(half);
-                for (x, y) in left.iter_mut().zip(right) {
-                    butterfly(x, y, *factor);
-                }
-            }
-            half /= 2;
-            groups *= 2;
+        portable::forward(self, data);
+    }
+
+    /// Small coefficients of either sign to values (below 2^52).
+    pub fn forward_small(&self, coefficients: &[i8], out: &mut [u64]) {
+        self.forward_small_on(simd::path(), coefficients, out);
+    }
+
+    /// As [`Transform::forward_small`], on a given path.
+    pub fn forward_small_on(&self, path: Path, coefficients: &[i8], out: &mut [u64]) {
+        assert_eq!(coefficients.len(), self.degree());
+        for (value, coefficient) in out.iter_mut().zip(coefficients) {
+            *value = self.prime.wrapping_add_signed(i64::from(*coefficient));
         }
-        // the last two layers in one pass
-        let (outer, inner) = (
-            &self.forward[groups..2 * groups],
-            self.forward[2 * groups..].as_chunks::<2>().0,
+        self.forward_on(path, out);
+    }
+
+    /// The values (below 2^52) of Σ X^(−c) over the places c with `codes[c] == code`; places beyond `codes` count for nothing.
+    ///
+    /// The time does not depend on the codes, but the places that a table is read at do.
+    ///
+    /// # Panics
+    /// When there are more codes than coefficients, or none.
+    pub fn forward_mirrored(&self, codes: &[u8], code: u8, out: &mut [u64]) {
+        self.forward_mirrored_on(simd::path(), codes, code, out);
+    }
+
+    /// As [`Transform::forward_mirrored`], on a given path.
+    pub fn forward_mirrored_on(&self, path: Path, codes: &[u8], code: u8, out: &mut [u64]) {
+        let degree = self.degree();
+        assert!(
+            (1..=degree).contains(&codes.len()),
+            "a code for each coefficient at most"
         );
-        for (([a, b, c, d], first), second) in
-            data.as_chunks_mut::<4>().0.iter_mut().zip(outer).zip(inner)
+        out.fill(0);
+        // X^(−c) = −X^(N−c) for c > 0
+        out[0] = u64::from(codes[0] == code);
+        for (value, found) in out[degree + 1 - codes.len()..]
+            .iter_mut()
+            .rev()
+            .zip(&codes[1..])
         {
-            butterfly(a, c, *first);
-            butterfly(b, d, *first);
-            butterfly(a, b, second[0]);
-            butterfly(c, d, second[1]);
+            *value = (self.prime - 1) & u64::from(*found == code).wrapping_neg();
         }
+        self.forward_on(path, out);
     }
 
     /// Values (below 2p) to coefficients (below 2p), in place, **times N**: see [`Transform::degree_inverse`].
     pub fn inverse_unscaled(&self, data: &mut [u64]) {
+        self.inverse_unscaled_on(simd::path(), data);
+    }
+
+    /// As [`Transform::inverse_unscaled`], on a given path.
+    pub fn inverse_unscaled_on(&self, _path: Path, data: &mut [u64]) {
         assert_eq!(data.len(), self.degree());
-        let (prime, twice) = (self.prime, 2 * self.prime);
-        let butterfly = |x: &mut u64, y: &mut u64, factor: Factor| {
-            let (upper, lower) = (*x, *y);
-            *x = subtract_once(upper + lower, twice);
-            *y = multiply_lazy(upper + twice - lower, factor, prime);
-        };
-        let mut groups = data.len() / 2;
-        let (inner, outer) = (
-            self.inverse[groups..].as_chunks::<2>().0,
-            &self.inverse[groups / 2..groups],
-        );
-        for (([a, b, c, d], first), second) in
-            data.as_chunks_mut::<4>().0.iter_mut().zip(inner).zip(outer)
-        {
-            butterfly(a, b, first[0]);
-            butterfly(c, d, first[1]);
-            butterfly(a, c, *second);
-            butterfly(b, d, *second);
+        portable::inverse_unscaled(self, data);
+    }
+
+    /// x ← x mod p, for any x.
+    pub fn reduce_all_on(&self, _path: Path, data: &mut [u64]) {
+        for value in data {
+            *value = self.reduce(*value);
         }
-        let mut half = 4;
-        groups /= 4;
-        while groups >= 1 {
-            for (block, factor) in data.chunks_exact_mut(2 * half).zip(&self.inverse[groups..]) {
-                let (left, right) = block.split_at_mut(half);
-                for (x, y) in left.iter_mut().zip(right) {
-                    butterfly(x, y, *factor);
-                }
-            }
-            half *= 2;
-            groups /= 2;
+    }
+
+    /// x ← x + y mod p, all below p.
+    pub fn add_all_on(&self, _path: Path, data: &mut [u64], other: &[u64]) {
+        assert_eq!(data.len(), other.len());
+        for (value, other) in data.iter_mut().zip(other) {
+            *value = self.add(*value, *other);
+        }
+    }
+
+    /// x ← x·factor mod p, for x below 2^52.
+    pub fn scale_on(&self, _path: Path, data: &mut [u64], factor: Factor) {
+        for value in data {
+            *value = self.multiply(*value, factor);
+        }
+    }
+
+    /// `values` (below p) with their quotients.
+    pub fn factors(&self, values: Vec<u64>) -> Factors {
+        let quotients = values
+            .iter()
+            .map(|value| self.factor(*value).quotient >> 12);
+        Factors {
+            quotients: quotients.collect(),
+            values,
+        }
+    }
+
+    /// out ← x·factor mod p in [0, 2p), for x below 2^52.
+    pub fn multiply_on(&self, _path: Path, out: &mut [u64], x: &[u64], factors: &Factors) {
+        assert!(
+            out.len() == x.len() && factors.values.len() == x.len(),
+            "columns of one length"
+        );
+        let pairs = factors.values.iter().zip(&factors.quotients);
+        for ((out, x), (value, quotient)) in out.iter_mut().zip(x).zip(pairs) {
+            let estimate = ((u128::from(*x) * u128::from(*quotient)) >> 52) as u64;
+            *out = x
+                .wrapping_mul(*value)
+                .wrapping_sub(estimate.wrapping_mul(self.prime));
+        }
+    }
+
+    /// sums ← sums + x·y, for x below 2^52 and y below p.
+    ///
+    /// `sums` has 2N words and stands for low + 2^52·high: the low plane, then the high one; zeros to begin with. At most
+    /// [`LAZY_PRODUCTS`] products may be added before a [`Transform::carry_on`]. How a sum is spread over the two
+    /// planes differs between paths; what [`Transform::reduce_sums_on`] gives does not.
+    pub fn multiply_accumulate_on(&self, _path: Path, sums: &mut [u64], x: &[u64], y: &[u64]) {
+        assert!(
+            sums.len() == 2 * x.len() && y.len() == x.len(),
+            "columns of one length"
+        );
+        let (low, high) = sums.split_at_mut(x.len());
+        for ((low, high), (x, y)) in low.iter_mut().zip(high).zip(x.iter().zip(y)) {
+            let product = u128::from(*x) * u128::from(*y);
+            *low += product as u64 & LOW;
+            *high += (product >> 52) as u64;
+        }
+    }
+
+    /// Makes room for [`LAZY_PRODUCTS`] more products; at most 2^12 times.
+    pub fn carry_on(&self, _path: Path, sums: &mut [u64]) {
+        let (low, high) = sums.split_at_mut(sums.len() / 2);
+        for (low, high) in low.iter_mut().zip(high) {
+            *high += *low >> 52;
+            *low &= LOW;
+        }
+    }
+
+    /// out ← sums mod p, of sums as [`Transform::multiply_accumulate_on`] leaves them.
+    pub fn reduce_sums_on(&self, _path: Path, sums: &[u64], out: &mut [u64]) {
+        assert_eq!(sums.len(), 2 * out.len(), "columns of one length");
+        let unit = self.factor(self.reduce(1 << 52));
+        let (low, high) = sums.split_at(out.len());
+        for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
+            *out = self.add(self.reduce(*low), self.multiply(*high, unit));
         }
     }
 

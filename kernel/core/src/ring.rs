@@ -92,12 +92,14 @@ impl Ring {
 pub struct PublicElement {
     /// `factors[prime][slot]`.
     factors: Vec<Vec<Factor>>,
+    /// The same without quotients.
+    values: Vec<Vec<u64>>,
 }
 
 impl PublicElement {
     /// Element `index` of the public part that `seed` stands for, sampled directly in the transform domain.
     pub fn expand(ring: &Ring, parameters: &Parameters, seed: &Seed, index: u64) -> Self {
-        let factors = ring
+        let values: Vec<Vec<u64>> = ring
             .transforms
             .iter()
             .enumerate()
@@ -114,13 +116,27 @@ impl PublicElement {
                     &mut values,
                 );
                 values
-                    .into_iter()
-                    .map(|value| transform.factor(value))
+            })
+            .collect();
+        let factors = values
+            .iter()
+            .zip(&ring.transforms)
+            .map(|(values, transform)| {
+                values
+                    .iter()
+                    .map(|value| transform.factor(*value))
                     .collect()
             });
         Self {
             factors: factors.collect(),
+            values,
         }
+    }
+
+    /// Values below prime number `place`.
+    #[inline]
+    pub fn values(&self, place: usize) -> &[u64] {
+        &self.values[place]
     }
 
     /// Factors modulo prime number `place`.
