@@ -103,6 +103,12 @@ A column has missing values where none may be.
 Fill the gaps, or leave the column out.
 请补全缺失值，或不使用该列。
 
+422 column.categories
+A column cannot be used as categories.
+某列不能作为类别使用。
+Leave it out, use it as numbers, or group its values into fewer.
+请去掉该列、按数值使用，或将取值归并为更少的类别。
+
 422 column.text
 A column holds text where numbers are needed.
 某列是文本，而此处需要数值。

@@ -1,6 +1,6 @@
 """A locked DuckDB: named files only, bounded memory and threads, no extension, no network, no Python objects.
 
-And the way from its results to numpy: Arrow batches.
+Its results come as Arrow batches.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import numpy as np
 from arro3.core import Array, RecordBatchReader
-from numpy.typing import NDArray
 
 from hanse.kernel.ids import Ids
 from hanse.sdk.arrow import packed
@@ -82,20 +80,6 @@ def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[list[
     result = connection.sql(query)
     for batch in RecordBatchReader.from_arrow(result):
         yield [batch.column(index) for index in range(batch.num_columns)]
-
-
-def read_reals(connection: duckdb.DuckDBPyConnection, query: str, columns: int, rows: int) -> NDArray[np.float64]:
-    """Return the result of `query` (columns of DOUBLE without NULL) as float64[columns, rows]."""
-    found = np.empty((columns, rows), np.float64)
-    start = 0
-    for batch in batches(connection, query):
-        stop = start + len(batch[0])
-        for index, column in enumerate(batch):
-            found[index, start:stop] = column.to_numpy()
-        start = stop
-    if start != rows:
-        raise ValueError(f"expected {rows} rows, read {start}")
-    return found
 
 
 def texts(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Ids]:

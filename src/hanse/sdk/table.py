@@ -23,9 +23,10 @@ from hanse.core.schema import Column, ColumnType, Schema
 from hanse.core.specs import Artefact
 from hanse.kernel.ids import Ids, regrouped
 from hanse.sdk.arrow import strings
-from hanse.sdk.engine import BOUNDS, Bounds, connect, named, parquet, quote, read_reals, texts
+from hanse.sdk.categories import MOST_CATEGORIES, Categories, encode
+from hanse.sdk.engine import BOUNDS, Bounds, batches, connect, named, parquet, quote, texts
 from hanse.sdk.files import digest, write_whole
-from hanse.sdk.taken import Numbers, Texts, kinds, reader, take
+from hanse.sdk.taken import Numbers, Texts, kinds, read_reals, reader, take
 
 FILE = "table.parquet"
 # On a column of ids half the time and 3/4 of the bytes of the engine's defaults: a low level, and lengths on their own.
@@ -122,6 +123,9 @@ class Table:
     def numbers(self, names: Sequence[str]) -> NDArray[np.float64]:
         """Return the named columns as float64[len(names), rows], C-contiguous; a missing value is NaN.
 
+        Of the file the named columns alone are read, and memory is what is returned and some batches; so a wide table
+        is best read some columns at a time.
+
         Raises HanseError("column.unknown") for a column that is absent or not granted, "column.text" for a text column.
         """
         for name in names:
@@ -129,19 +133,48 @@ class Table:
                 raise fault(
                     "column.text", f"column {name!r} holds text, not numbers", "leave it out, or encode it first"
                 )
-        stored = [name for name in names if name not in self._added]
         found = np.empty((len(names), len(self)), np.float64)
+        stored = [(index, name) for index, name in enumerate(names) if name not in self._added]
         if stored:
-            picks = ", ".join(f"coalesce({named(name)}::DOUBLE, 'nan'::DOUBLE)" for name in stored)
+            picks = ", ".join(f"coalesce({named(name)}::DOUBLE, 'nan'::DOUBLE)" for _, name in stored)
             with connect([self.path], bounds=self._bounds) as connection:
-                query = f"SELECT {picks} FROM {self._source}"
-                read = read_reals(connection, query, len(stored), self._snapshot_rows)
-            for name, column in zip(stored, read, strict=True):
-                found[list(names).index(name)] = column if self._rows is None else column[self._rows]
+                read_reals(
+                    batches(connection, f"SELECT {picks} FROM {self._source}"),
+                    [found[index] for index, _ in stored],
+                    self._snapshot_rows,
+                    self._rows,
+                )
         for index, name in enumerate(names):
             if name in self._added:
                 found[index] = self._added[name]
         return found
+
+    def categories(self, name: str, most: int = MOST_CATEGORIES) -> Categories:
+        """Return a column of text or integers as codes of its different values.
+
+        Raises HanseError("column.categories") for a column of reals, or of more than `most` different values, and
+        HanseError("column.unknown") for a column that is absent or not granted.
+        """
+        if self._column(name).type == "real":
+            raise fault(
+                "column.categories", f"column {name!r} holds real numbers", "use it as numbers, or group its values"
+            )
+        with self._view([name]) as connection:
+            found = encode(connection, self._read_often(connection), named(name), most, len(self))
+        if found is None:
+            raise fault(
+                "column.categories",
+                f"column {name!r} has more than {most} different values",
+                "leave it out, or group its values into fewer",
+            )
+        return found
+
+    def _read_often(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """Return what can be read more than once of `view_`: itself where it stands for a file, else a copy."""
+        if self._rows is None and not self._added:
+            return "view_"
+        connection.execute("CREATE TABLE copy_ AS SELECT * FROM view_")
+        return "copy_"
 
     def label(self) -> NDArray[np.float64]:
         """Return the label as float64[rows]. Raises HanseError("label.absent") when this party has none."""

@@ -3,10 +3,12 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
 from hanse.core.faults import HanseError
+from hanse.core.schema import Column, Schema
 from hanse.kernel.ids import Ids
 from hanse.sdk.engine import Bounds, connect, parquet, quote
 from hanse.sdk.table import Table
@@ -115,6 +117,71 @@ def test_rows_in_any_order_are_saved_with_all_their_columns(tmp_path: Path, memo
         with connect([again.path]) as engine:
             words = engine.execute(f"SELECT word FROM {parquet(again.path)}").fetchall()
         assert words == [(None if row % 3 == 0 else "" if row % 3 == 1 else f"w{row}",) for row in rows.tolist()]
+
+
+def test_numbers_of_taken_rows_come_in_their_order_whatever_the_files_batches() -> None:
+    count = 300_000
+    random = np.random.default_rng(3)
+    table = Table.of(
+        {"id": Ids.from_strings(map(str, range(count))), "x": np.arange(count), "y": -np.arange(count)}, id="id"
+    )
+    for rows in (random.permutation(count)[:1000], random.integers(0, count, count), np.array([count - 1])):
+        taken = table.take(rows).with_column("z", rows / 2)
+        assert np.array_equal(taken.numbers(["z", "y", "x", "y"]), [rows / 2, -rows, rows, -rows])
+
+
+def test_categories_are_the_different_values_in_order_and_a_code_for_each_row(tmp_path: Path) -> None:
+    words = ["汉", None, "", "b", "B", "b", "a\x00c", "'; --", None, "10", "9"]
+    whole = [10, -3, None, 10, 2**62 + 1, 2**62, 0, -(2**62), 7, 7, 9]
+    rows = list(zip(range(11), words, whole, strict=True))
+    with duckdb.connect() as engine:
+        engine.execute("CREATE TABLE t (id VARCHAR, word VARCHAR, whole BIGINT)")
+        engine.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
+        engine.execute(f"COPY t TO '{tmp_path}/t.parquet'")
+    columns = Column("id", "text", "id"), Column("word", "text"), Column("whole", "integer")
+    table = Table.open(tmp_path / "t.parquet", Schema(columns))
+    found = table.categories("word")
+    assert found.values == tuple(sorted({word for word in words if word is not None}))
+    assert found.codes.dtype == np.int32
+    assert [None if code < 0 else found.values[code] for code in found.codes.tolist()] == words
+    numbers = table.categories("whole")
+    assert numbers.values == tuple(map(str, sorted({value for value in whole if value is not None})))
+    assert [None if code < 0 else int(numbers.values[code]) for code in numbers.codes.tolist()] == whole
+
+
+@pytest.mark.parametrize("memory_mib", [1024, 16], ids=["in memory", "joined by the engine"])
+def test_categories_of_taken_rows_are_theirs_alone(memory_mib: int) -> None:
+    count = 200_000
+    random = np.random.default_rng(5)
+    texts = [None if row % 3 == 0 else f"v{row % 1009}" for row in range(count)]
+    given = Table.of({"id": [str(row) for row in range(count)], "word": texts}, id="id")
+    table = Table.open(given.path, given.schema, bounds=Bounds(memory_bytes=memory_mib << 20))
+    rows = random.integers(0, count, count // 2)
+    rows = rows[rows % 1009 < 500]
+    for taken in (table.take(rows), table.take(rows).with_column("number", rows % 5)):
+        found = taken.categories("word")
+        wanted = [texts[row] for row in rows]
+        assert found.values == tuple(sorted({text for text in wanted if text is not None}))
+        assert [None if code < 0 else found.values[code] for code in found.codes.tolist()] == wanted
+    assert taken.categories("number").values == ("0", "1", "2", "3", "4")
+    assert np.array_equal(taken.categories("number").codes, rows % 5)
+
+
+def test_a_column_without_values_or_rows_has_no_categories() -> None:
+    table = Table.of({"id": ["a", "b"], "word": ["p", None]}, id="id")
+    assert table.take(np.array([1, 1])).categories("word").values == ()
+    assert table.take(np.array([1, 1])).categories("word").codes.tolist() == [-1, -1]
+    assert len(table.take(np.empty(0, np.int64)).categories("word").codes) == 0
+
+
+def test_a_column_that_is_no_set_of_categories_says_so() -> None:
+    table = Table.of({"id": ["a", "b", "c"], "x": [0.5, 1.5, 2.5], "word": ["p", "q", "r"]}, id="id")
+    assert len(table.categories("word", most=3).values) == 3
+    for name, most, cause in (("x", 9, "holds real numbers"), ("word", 2, "more than 2 different values")):
+        with pytest.raises(HanseError, match=rf"column\.categories.*{cause}"):
+            table.categories(name, most)
+    with pytest.raises(HanseError, match=r"column\.unknown"):
+        Table.open(table.path, table.schema, columns=["x"]).categories("word")
 
 
 def test_added_columns_follow_the_rows_and_are_saved(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ For as many rows as fit into the memory given; beyond that, a join and a sort of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,6 +124,31 @@ def take(
     if start != snapshot_rows:
         raise ValueError(f"expected {snapshot_rows} rows, read {start}")
     return [Texts(texts[index].ids(), column) if index in texts else column for index, column in enumerate(out)]
+
+
+def read_reals(
+    found: Iterable[Sequence[Array]],
+    out: Sequence[NDArray[np.float64]],
+    snapshot_rows: int,
+    rows: NDArray[np.int64] | None,
+) -> None:
+    """Put batches of DOUBLE columns without NULL into `out`, one float64 column each: all rows, or those of `rows`.
+
+    Raises ValueError when the batches have not `snapshot_rows` rows in all.
+    """
+    places = None if rows is None else Places(rows, snapshot_rows)
+    start = 0
+    for batch in found:
+        stop = start + len(batch[0])
+        taken, targets = places.between(start, stop) if places is not None else (None, None)
+        for column, values in zip(out, batch, strict=True):
+            if targets is None:
+                column[start:stop] = values.to_numpy()
+            else:
+                column[targets] = values.to_numpy()[taken]
+        start = stop
+    if start != snapshot_rows:
+        raise ValueError(f"expected {snapshot_rows} rows, read {start}")
 
 
 def _picks(column: Column) -> list[str]:
