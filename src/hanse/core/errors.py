@@ -451,6 +451,12 @@ There is no such grant.
 `hanse grant list` shows the grants of this node.
 可用 `hanse grant list` 查看本节点的授权。
 
+422 group.invalid
+The groups of a ranking cannot be used.
+排序分组不可用。
+Name the column that says which rows are ranked together, and fill its gaps.
+请指定标明同组排序的列，并填补其缺失值。
+
 409 hint.exhausted
 The prepared answers of one job are used up.
 单个作业可用的应答次数已用尽。
@@ -538,8 +544,8 @@ Register the data with its label column.
 422 label.invalid
 The labels cannot be used.
 标签不可用。
-Give every row a label; encode two classes as 0 and 1, or set objective to regression.
-请为每行提供标签；二分类编码为 0 和 1，或将目标设为回归。
+Give every row a label that suits the objective, or choose another objective.
+请为每行提供符合目标函数的标签，或选择其他目标函数。
 
 422 label.one_class
 All labels are of one class.
@@ -1020,4 +1026,10 @@ The parties run different versions.
 各参与方版本不一致。
 Bring all nodes to one release, then run the job again.
 请统一各节点版本后重新运行作业。
+
+422 weight.invalid
+The sample weights cannot be used.
+样本权重不可用。
+Give every row a weight of 0 or more, and some rows more than 0.
+请为每行提供不小于 0 的权重，且至少有一行大于 0。
 """)

@@ -176,16 +176,31 @@ def interval_edges(numbers: NDArray[np.float64], rows: int, max_bins: int, min_r
 def interval_codes(
     numbers: NDArray[np.float64], rows: int, edges: list[list[float]], codes: NDArray[np.uint8]
 ) -> None: ...
-def boosting_base_margin(objective: str, labels: NDArray[np.float64]) -> float: ...
+
+_Loss = tuple[str, int, float, float]
+
+def boosting_base_margins(
+    loss: _Loss, labels: NDArray[np.float64], weights: NDArray[np.float64] | None, out: NDArray[np.float64]
+) -> None: ...
 def boosting_gradients(
-    objective: str,
+    loss: _Loss,
     labels: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    groups: NDArray[np.int64] | None,
     margins: NDArray[np.float64],
     g: NDArray[np.float64],
     h: NDArray[np.float64],
 ) -> None: ...
-def boosting_loss(objective: str, labels: NDArray[np.float64], margins: NDArray[np.float64]) -> float: ...
-def boosting_scores(objective: str, margins: NDArray[np.float64], scores: NDArray[np.float64]) -> None: ...
+def boosting_measure(
+    loss: _Loss,
+    metrics: list[str],
+    labels: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    groups: NDArray[np.int64] | None,
+    margins: NDArray[np.float64],
+) -> list[float]: ...
+def boosting_scores(loss: _Loss, margins: NDArray[np.float64], scores: NDArray[np.float64]) -> None: ...
+def boosting_quantile(values: NDArray[np.float64], weights: NDArray[np.float64] | None, share: float) -> float: ...
 def quantise_gradients(
     g: NDArray[np.float64],
     h: NDArray[np.float64],

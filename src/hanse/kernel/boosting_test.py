@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hanse.core.faults import HanseError
-from hanse.kernel import boosting, gradients
+from hanse.kernel import boosting
 from hanse.kernel.boosting import Boosting
 from hanse.kernel.heaps import Growth, Rules
 from hanse.kernel.intervals import bin_columns
@@ -39,23 +39,6 @@ def test_a_restored_state_goes_on_as_if_nothing_had_happened() -> None:
 def test_the_loss_falls_with_every_tree() -> None:
     curve = boost(start(), 5).curves["train_log_loss"]
     assert all(later < earlier for earlier, later in itertools.pairwise(curve))
-
-
-def test_rounding_has_the_same_bits_everywhere() -> None:
-    g = np.linspace(-1, 1, 9)
-    rounded = gradients.quantise(g, np.abs(g) + 0.5, 5, 4, bytes(range(32)))
-    assert rounded.g.tolist() == [-15, -11, -7, -4, 0, 4, 7, 11, 15]
-    assert rounded.h.tolist() == [15, 13, 10, 7, 5, 8, 10, 12, 15]
-
-
-def test_integers_go_back_to_what_they_stand_for() -> None:
-    g = np.random.default_rng(0).standard_normal(5000)
-    rounded = gradients.quantise(g, np.ones(5000), 20, 18, bytes(32))
-    rows = np.arange(5000, dtype=np.uint32)
-    g_sum, h_sum = (np.array([total]) for total in rounded.total(rows))
-    back_g, back_h = rounded.real(g_sum, h_sum)
-    assert back_g[0] == pytest.approx(g.sum(), abs=1e-3)
-    assert back_h[0] == pytest.approx(5000, rel=1e-12)
 
 
 @pytest.mark.parametrize(

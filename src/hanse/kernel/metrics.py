@@ -9,14 +9,65 @@ as a rank statistic; the two-sample Kolmogorov–Smirnov statistic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse.kernel import _kernel
+from hanse.kernel.gradients import Groups, Loss, Objective
+
 Reals = NDArray[np.float64]
 
 POINTS = 200
+
+METRICS: dict[Objective, tuple[str, ...]] = {
+    "binary": ("auc", "log_loss", "aucpr", "error"),
+    "multiclass": ("log_loss", "error"),
+    "regression": ("rmse", "mae"),
+    "poisson": ("deviance", "rmse"),
+    "gamma": ("deviance", "rmse"),
+    "tweedie": ("deviance", "rmse"),
+    "quantile": ("pinball", "mae"),
+    "ranking": ("ndcg", "pairwise_error"),
+}
+"""What `measure` knows of each objective; the first is the one that early stopping follows by default."""
+
+GREATER_IS_BETTER = frozenset({"auc", "aucpr", "ndcg"})
+
+
+def measure(
+    loss: Loss, metric: str, labels: Reals, margins: Reals, weights: Reals | None = None, groups: Groups | None = None
+) -> float:
+    """Return how well margins, float64[outputs, rows], fit the labels by one of `METRICS`; see `measure_each`."""
+    return measure_each(loss, (metric,), labels, margins, weights, groups)[metric]
+
+
+def measure_each(
+    loss: Loss,
+    metrics: Sequence[str],
+    labels: Reals,
+    margins: Reals,
+    weights: Reals | None = None,
+    groups: Groups | None = None,
+) -> dict[str, float]:
+    """Return several figures at once, which shares the work of those that need the rows in order.
+
+    auc, aucpr        area under the ROC curve (ties count half), average precision (ties are one threshold).
+    log_loss, error   mean −ln of the label's probability, share of rows whose likeliest class is another.
+    rmse, mae         of scores and labels.
+    deviance          mean unit deviance of Poisson, gamma or Tweedie (Jørgensen 1997): 0 where the mean is the label.
+    pinball           mean quantile loss.
+    ndcg              mean over groups of NDCG of the first ten places, gains 2^grade − 1; equal margins share their
+                      places (McSherry and Najork 2008); groups of one grade are left out.
+    pairwise_error    share of the pairs of different grades, within groups, in the wrong order; ties count half.
+
+    Rows count by their weights, groups by the mean weight of their rows. NaN where nothing can be said: an area with
+    rows of one class alone. Raises ValueError for a metric that does not suit the objective.
+    """
+    found = _kernel.boosting_measure(loss.parameters, list(metrics), labels, weights, groups, margins)
+    return dict(zip(metrics, found, strict=True))
 
 
 @dataclass(frozen=True)
