@@ -105,7 +105,7 @@ check-rules:
 	@$(PY) -m pytest -q -m 'not deep' tests/architecture
 
 bench: .stamps/dev .stamps/kernel ## every performance claim, in its quick form (one alone: make bench ARGS=bench/boost.py)
-	@for file in $(or $(ARGS),$(sort $(wildcard bench/*.py))); do echo "$$file" >&2; $(PY) $$file --quick; done
+	@for file in $(or $(ARGS),$(filter-out bench/wire.py,$(sort $(wildcard bench/*.py)))); do echo "$$file" >&2; $(PY) $$file --quick; done
 
 docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue, check every path, link and command of the pages
 	@$(PY) build_support/component_pages.py write

@@ -29,26 +29,18 @@ by the scripts in `$HANSE_PEERBENCH` (default `../shared/peerbench`); without ei
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import resource
-import shutil
-import ssl
 import statistics
-import struct
-import subprocess
-import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvloop
 from numpy.typing import NDArray
 
 from hanse.components.psi.psi import component as psi
@@ -62,163 +54,15 @@ from hanse.core.specs import IngestSpec, Limits, ModelManifest
 from hanse.kernel import _kernel
 from hanse.kernel.ids import Ids
 from hanse.kernel.threads import set_threads
-from hanse.protocols.channel import Channel, Party
+from hanse.protocols.channel import Party
 from hanse.protocols.simulation import MemoryAttempt
 from hanse.runtime.channel import SystemEntropy
 from hanse.sdk import Model, Table
 from hanse.sdk.engine import Bounds
 from hanse.sdk.ingest import ingest
+from wire import CORES, Clock, WireChannel, connect, hear, peak_mb, play, run_peer, say, staged
 
-PIECE_BYTES = 1 << 20
-HEAD = struct.Struct("<IQ")
-THIN_BYTES_A_SECOND, THIN_DELAY_S = 100e6 / 8, 0.025
 LIMITS = Limits(threads=1)
-CORES = sorted(os.sched_getaffinity(0))
-
-
-# ------------------------------------------------------------------------------------------------------------- the wire
-
-
-@dataclass
-class Wire:
-    """One party's connections to the others. A frame is a stream's number, a size and the payload of a message."""
-
-    writers: dict[PartyId, asyncio.StreamWriter] = field(default_factory=dict)
-    inboxes: defaultdict[tuple[PartyId, int], asyncio.Queue[bytes]] = field(
-        default_factory=lambda: defaultdict(asyncio.Queue)
-    )
-    turns: defaultdict[PartyId, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    readers: list[asyncio.Task[None]] = field(default_factory=list)
-    sent_bytes: int = 0
-
-    def join(self, peer: PartyId, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers[peer] = writer
-        self.readers.append(asyncio.create_task(self._read(peer, reader)))
-
-    async def _read(self, peer: PartyId, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                stream, size = HEAD.unpack(await reader.readexactly(HEAD.size))
-                self.inboxes[peer, stream].put_nowait(await reader.readexactly(size))
-
-
-@dataclass(frozen=True)
-class WireChannel:
-    """A `Channel` of one stream over a `Wire`."""
-
-    wire: Wire
-    stream: int = 0
-
-    async def send(self, peer: PartyId, payload: bytes) -> None:
-        writer = self.wire.writers[peer]
-        self.wire.sent_bytes += len(payload)
-        view = memoryview(payload)
-        async with self.wire.turns[peer]:  # a frame is whole before the next one begins
-            writer.write(HEAD.pack(self.stream, len(payload)))
-            for start in range(0, len(view), PIECE_BYTES):
-                writer.write(view[start : start + PIECE_BYTES])
-                await writer.drain()
-
-    async def recv(self, peer: PartyId) -> bytes:
-        return await self.wire.inboxes[peer, self.stream].get()
-
-    def fork(self, stream: int) -> Channel:
-        return WireChannel(self.wire, stream)
-
-
-def tls(folder: Path, me: str, others: Sequence[str], side: int) -> ssl.SSLContext:
-    """Return a context with my node's certificate that accepts the others' organisations only."""
-    identity = load_identity(folder / me, me)
-    context = ssl.SSLContext(side)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(identity.chain_path, identity.key_path)
-    for other in others:
-        context.load_verify_locations(load_identity(folder / other, other).root_path)
-    return context
-
-
-async def connect(folder: Path, me: PartyId, parties: Sequence[PartyId]) -> Wire:
-    """Meet all others: each party listens for those after it in the list, and dials those before it."""
-    wire = Wire()
-    before, after = parties[: parties.index(me)], parties[parties.index(me) + 1 :]
-    met: asyncio.Queue[None] = asyncio.Queue()
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = PartyId((await reader.readline()).decode().strip())
-        wire.join(peer, reader, writer)
-        met.put_nowait(None)
-
-    limit = 4 * PIECE_BYTES
-    port = 0
-    if after:
-        context = tls(folder, me, after, ssl.PROTOCOL_TLS_SERVER)
-        server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=context, limit=limit)
-        port = server.sockets[0].getsockname()[1]
-    say(port=port)
-    ports: dict[str, int] = (await hear())["ports"]
-    for peer in before:
-        context = tls(folder, me, [peer], ssl.PROTOCOL_TLS_CLIENT)
-        reader, writer = await asyncio.open_connection("127.0.0.1", ports[peer], ssl=context, limit=limit)
-        writer.write(f"{me}\n".encode())
-        await writer.drain()
-        wire.join(peer, reader, writer)
-    for _ in after:
-        await met.get()
-    return wire
-
-
-async def relay() -> None:
-    """Carry the connections to each port at 100 Mbit/s and 25 ms each way, over ports of its own, which it says."""
-    ports: list[int] = (await hear())["ports"]
-    servers = [await asyncio.start_server(_thin(port), "127.0.0.1", 0) for port in ports]
-    say(ports=[server.sockets[0].getsockname()[1] for server in servers])
-    await hear()
-
-
-def _thin(port: int) -> Any:
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward = await asyncio.open_connection("127.0.0.1", port)
-        with contextlib.suppress(asyncio.CancelledError):  # the measurement is over
-            await asyncio.gather(_carry(reader, onward[1]), _carry(onward[0], writer))
-
-    return take
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Each chunk leaves when the line is free and arrives 25 ms later; what is under way is bounded by the delay."""
-    loop = asyncio.get_running_loop()
-    under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
-
-    async def deliver() -> None:
-        while True:
-            due, chunk = await under_way.get()
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            if not chunk:
-                writer.close()
-                return
-            writer.write(chunk)
-            await writer.drain()
-
-    delivery = asyncio.create_task(deliver())
-    free = loop.time()
-    chunk = b"-"
-    while chunk:
-        with contextlib.suppress(ConnectionError):
-            chunk = await reader.read(16 << 10)
-        free = max(free, loop.time()) + len(chunk) / THIN_BYTES_A_SECOND
-        under_way.put_nowait((free + THIN_DELAY_S, chunk))
-        await asyncio.sleep(max(0.0, free - loop.time()))
-    await delivery
-
-
-def say(**words: object) -> None:
-    print(json.dumps(words), flush=True)
-
-
-async def hear() -> dict[str, Any]:
-    return dict(json.loads(await asyncio.to_thread(sys.stdin.readline)))
 
 
 # ------------------------------------------------------------------------------------------------------------ the data
@@ -260,57 +104,6 @@ def read_csv(path: Path) -> NDArray[np.int64]:
         raise RuntimeError(f"{path.name} does not hold 16 digits a line")
     digits = body.reshape(-1, 17)[:, :16].astype(np.int64) - ord("0")
     return np.sort(digits @ (10 ** np.arange(15, -1, -1, dtype=np.int64)))
-
-
-# ------------------------------------------------------------------------------------------------------- the processes
-
-
-class Process:
-    """A process of the measurement, and the lines that it and we say."""
-
-    def __init__(self, part: str, *arguments: object, core: int | None = None) -> None:
-        pinned = [] if core is None else ["--core", str(core)]
-        command = [sys.executable, __file__, "--part", part, *map(str, arguments), *pinned]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def tell(self, **words: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(words) + "\n")
-        self._process.stdin.flush()
-
-    def hear(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("a process of the measurement has ended; see above")
-        return dict(json.loads(line))
-
-    def end(self) -> None:
-        """Wait for a process that has nothing more to do, and end it when it goes on all the same."""
-        try:
-            if self._process.poll() is None:
-                self._process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-@contextlib.contextmanager
-def started(*processes: Process) -> Iterator[tuple[Process, ...]]:
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.end()
-
-
-def loopback_bytes() -> int:
-    """Return what the loopback device has carried so far, headers and acknowledgements included."""
-    for line in Path("/proc/net/dev").read_text().splitlines():
-        name, _, figures = line.partition(":")
-        if name.strip() == "lo":
-            return int(figures.split()[8])
-    return 0
 
 
 # --------------------------------------------------------------------------------------------------------- the parties
@@ -457,18 +250,6 @@ KINDS: dict[str, Callable[[Order, Party, MemoryAttempt], Work]] = {
 }
 
 
-class Clock:
-    """Seconds by step."""
-
-    def __init__(self) -> None:
-        self.steps: dict[str, float] = {}
-        self._last = time.monotonic()
-
-    def step(self, name: str) -> None:
-        now = time.monotonic()
-        self.steps[name], self._last = now - self._last, now
-
-
 def read(order: Order) -> Table:
     """Take the party's file in, as a node registers a dataset."""
     spec = IngestSpec(str(order.source), "id", str(order.folder / f"{order.me}.snapshot"), limits=LIMITS)
@@ -483,14 +264,6 @@ def expected(sizes: dict[PartyId, int]) -> NDArray[np.int64]:
     for party in list(sizes)[1:]:
         found = np.intersect1d(found, numbers(sizes, party), assume_unique=True)
     return np.sort(found)
-
-
-def peak_mb() -> float:
-    """Return the most memory that this process has held, since it began: MB of 10^6 bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    return 0.0
 
 
 # ----------------------------------------------------------------------------------------------------------- the cases
@@ -581,7 +354,7 @@ def measure(case: Case, workplace: Path) -> dict[str, Any]:
         if case.kind != "memory":
             write_csv(Order("", sizes, party, workplace, {}).source, numbers(sizes, party))
     runs = [run(case, sizes, workplace) for _ in range(case.runs)]
-    peer = run_peer(case, workplace)
+    peer = peer_of(case, workplace)
     seconds = statistics.median(one["seconds"] for one in runs)
     middle = min(runs, key=lambda one: abs(one["seconds"] - seconds))
     bound = case.bound_ns * 1e-9 * max(case.sizes)
@@ -612,60 +385,30 @@ def measure(case: Case, workplace: Path) -> dict[str, Any]:
 
 def run(case: Case, sizes: dict[PartyId, int], workplace: Path) -> dict[str, Any]:
     """Run a case once."""
-    parties = list(sizes)
     settings = json.dumps(case.settings)
-    players = [
-        Process("party", case.kind, json.dumps(sizes), party, workplace, settings, core=CORES[place % len(CORES)])
-        for place, party in enumerate(parties)
-    ]
-    extra = [Process("relay")] if case.thin else []
-    with started(*players, *extra):
-        ports = {party: player.hear()["port"] for party, player in zip(parties, players, strict=True)}
-        if case.thin:
-            extra[0].tell(ports=list(ports.values()))
-            ports = dict(zip(parties, extra[0].hear()["ports"], strict=True))
-        for player in players:
-            player.tell(ports=ports)
-        for player in players:
-            player.hear()
-        before = loopback_bytes()
-        began = time.monotonic()
-        for player in players:
-            player.tell()
-        ended = [player.hear() for player in players]
-        carried = loopback_bytes() - before
-        for process in (*players, *extra):
-            process.tell()
+    parts = {party: ("party", case.kind, json.dumps(sizes), party, workplace, settings) for party in sizes}
+    with staged(__file__, parts, thin=case.thin) as stage:
+        seconds, tcp_bytes, ended = stage.act()
     return {
-        "seconds": max(one["at"] for one in ended) - began,
+        "seconds": seconds,
         "bytes": sum(one["bytes"] for one in ended),
-        "tcp_bytes": carried // (2 if case.thin else 1),
+        "tcp_bytes": tcp_bytes,
         "peak_mb": max(one["peak_mb"] for one in ended),
         "equal": all(one["equal"] for one in ended),
         "parties": [{name: one[name] for name in ("cpu_s", "peak_mb", "bytes", "steps", "notes")} for one in ended],
     }
 
 
-def run_peer(case: Case, workplace: Path) -> dict[str, Any]:
+def peer_of(case: Case, workplace: Path) -> dict[str, Any]:
     """Run the peer's script for the same case; say why when it cannot run."""
     if not case.peer:
         return {"note": "no peer for this case"}
     environment, *arguments = case.peer
-    python = Path(os.environ.get("HANSE_PEERS", ".peerbench")).absolute() / environment / "bin" / "python"
-    scripts = Path(os.environ.get("HANSE_PEERBENCH", "../shared/peerbench")).absolute()
-    if not python.exists() or not scripts.exists():
-        return {"note": f"{python.parent.parent.name} or the scripts that run it are not installed"}
-    beside = workplace / "peerbench"
-    shutil.copytree(scripts, beside, dirs_exist_ok=True)
-    (workplace / ".peerbench").mkdir(exist_ok=True)
     seconds = []
     for _ in range(case.runs):
-        command = [str(python), str(beside / "psi_spu.py"), *arguments]
-        ended = subprocess.run(command, cwd=workplace, capture_output=True, text=True, timeout=600, check=False)
-        lines = ended.stdout.strip().splitlines()
-        figures = json.loads(lines[-1]) if lines else {}
+        figures = run_peer(environment, "psi_spu.py", arguments, workplace)
         if not figures.get("ok"):
-            return {"note": f"the peer's run failed: {ended.stderr[-300:]}"}
+            return {"note": figures.get("why", "the peer's run failed")}
         seconds.append(figures["wall_s"])
     name = f"SPU {figures['spu']} {figures['proto']} ({figures['mode']})"
     sent = figures.get("sent_MB")
@@ -690,7 +433,7 @@ def main() -> None:
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.part:
-        play(chosen.part, chosen.core)
+        play(chosen.core, take_part(*chosen.part[1:]))
         return
     with tempfile.TemporaryDirectory(prefix="hanse-psi-") as folder:
         for case in cases(quick=chosen.quick, everything=chosen.all):
@@ -699,17 +442,8 @@ def main() -> None:
                 print(json.dumps(measure(replace(case, runs=runs), Path(folder))), flush=True)
 
 
-def play(part: list[str], core: int | None) -> None:
-    """Be one of the processes."""
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if part[0] == "relay":
-            runner.run(relay())
-        else:
-            kind, sizes, me, folder, settings = part[1:]
-            order = Order(kind, json.loads(sizes), PartyId(me), Path(folder), json.loads(settings))
-            runner.run(run_party(order))
+async def take_part(kind: str, sizes: str, me: str, folder: str, settings: str) -> None:
+    await run_party(Order(kind, json.loads(sizes), PartyId(me), Path(folder), json.loads(settings)))
 
 
 if __name__ == "__main__":
