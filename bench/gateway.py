@@ -31,12 +31,13 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import uvloop
 
 from hanse.control.nodes.identity import load_identity
 from hanse.core.events import Event
 from hanse.core.faults import Fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
+from hanse.core.loops import new_runner
+from hanse.core.memory import keep_freed
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import Limits
 from hanse.gateway.gateway import Gateway
@@ -285,7 +286,8 @@ def main() -> None:
     if chosen.part:
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr), wrapper_class=WARNINGS)
         part, directory, name, size_bytes = chosen.part
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        keep_freed()
+        with new_runner() as runner:
             runner.run(PARTS[part](Path(directory), name, int(size_bytes)))
         return
     size_mb, runs = (50, 1) if chosen.quick else (200, chosen.runs)

@@ -38,6 +38,8 @@ from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.settings import NodeSettings, load_settings, save_settings
 from hanse.core.faults import HanseError, fault
+from hanse.core.loops import new_runner
+from hanse.core.memory import keep_freed
 from hanse.core.specs import Limits
 from hanse.gateway import shapes
 from hanse.gateway.gateway import Gateway
@@ -57,7 +59,8 @@ def serve(directory: Path, given: Mapping[str, Any], command: Sequence[str] = RU
     os.umask(0o077)  # whatever the node writes is its user's alone
     _write_log_to_stderr()
     with claimed(settings.directory):
-        _new_loop_runner().run(run_node(settings, command))
+        keep_freed()
+        new_runner().run(run_node(settings, command))
 
 
 class Running(NamedTuple):
@@ -288,14 +291,6 @@ def _signals(stopped: asyncio.Event) -> Iterator[None]:
     finally:
         for number in owned:
             loop.remove_signal_handler(number)
-
-
-def _new_loop_runner() -> asyncio.Runner:
-    if sys.platform == "win32":
-        return asyncio.Runner()
-    import uvloop  # noqa: PLC0415 (not made for Windows)
-
-    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
 def _write_log_to_stderr() -> None:

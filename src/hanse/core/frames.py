@@ -17,6 +17,9 @@ PIECE_BYTES = 1 << 20
 
 HEAD_BYTES = 1 << 16
 
+Body = bytes | bytearray | memoryview
+"""The bytes of a piece, wherever they lie. Whoever is handed one changes nothing in it."""
+
 
 class Attach(msgspec.Struct, frozen=True, tag=True):
     """process → gateway: who I am; the token was in my `task.json` (or my environment, for the planner)."""
@@ -95,7 +98,7 @@ _decoder: msgspec.msgpack.Decoder[Head] = msgspec.msgpack.Decoder(Head)
 LENGTHS_BYTES = _lengths.size
 
 
-def encode(head: Head, body: bytes | memoryview = b"") -> list[bytes | memoryview]:
+def encode(head: Head, body: Body = b"") -> list[Body]:
     """Return the buffers of one frame, ready for `writelines`."""
     raw = msgspec.msgpack.encode(head)
     return [_lengths.pack(len(raw), len(body)), raw, body]

@@ -37,18 +37,18 @@ class Inbox:
 
     def __init__(self) -> None:
         self._urgent: deque[frames.Head] = deque()
-        self._ordered: deque[tuple[frames.Head, bytes]] = deque()
+        self._ordered: deque[tuple[frames.Head, frames.Body]] = deque()
         self._filled = asyncio.Event()
 
     def put_urgent(self, head: frames.Head) -> None:
         self._urgent.append(head)
         self._filled.set()
 
-    def put(self, head: frames.Head, body: bytes = b"") -> None:
+    def put(self, head: frames.Head, body: frames.Body = b"") -> None:
         self._ordered.append((head, body))
         self._filled.set()
 
-    async def get(self) -> tuple[frames.Head, bytes]:
+    async def get(self) -> tuple[frames.Head, frames.Body]:
         """Return the next frame, waiting for one."""
         while not self._urgent and not self._ordered:
             self._filled.clear()
@@ -82,7 +82,7 @@ class OpenAttempt:
         """Return the route of what this attempt sends to a peer."""
         return wire.Route(*self.key, self.party, peer)
 
-    def send(self, data: frames.Data, body: bytes) -> wire.Piece:
+    def send(self, data: frames.Data, body: frames.Body) -> wire.Piece:
         """Meter a piece of our own process and give it its place. Raises Refusal when it may not leave."""
         if data.peer not in self.peers:
             raise Refusal(f"its own attempt sends to {data.peer!r}, which is no other party of this task")
@@ -100,7 +100,7 @@ class OpenAttempt:
         if route.receiver != self.party:
             raise Refusal(f"sends {'/'.join(map(str, self.key))} to {route.receiver!r}; here runs {self.party}")
 
-    def receive(self, head: Inbound, body: bytes) -> None:
+    def receive(self, head: Inbound, body: frames.Body) -> None:
         """Take a frame whose route has been checked. Raises Refusal; the peer's side of the attempt is then broken."""
         peer = head.route.sender
         if isinstance(head, wire.Finished):
@@ -120,7 +120,7 @@ class OpenAttempt:
         self._under_way[peer] += wire.cost(body)
         self.inbox.put(frames.Data(peer, head.stream, head.final), body)
 
-    def take(self, peer: PartyId, body: bytes) -> wire.Taken | None:
+    def take(self, peer: PartyId, body: frames.Body) -> wire.Taken | None:
         """Note that the process has a piece. Return what to grant its sender, when that is worth a frame."""
         self._under_way[peer] -= wire.cost(body)
         self._taken[peer] += wire.cost(body)
@@ -166,9 +166,11 @@ class EarlyFrames:
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
-        self._waiting: dict[tuple[OrganisationId, AttemptKey], tuple[float, int, list[tuple[Inbound, bytes]]]] = {}
+        self._waiting: dict[
+            tuple[OrganisationId, AttemptKey], tuple[float, int, list[tuple[Inbound, frames.Body]]]
+        ] = {}
 
-    def add(self, organisation: OrganisationId, head: Inbound, body: bytes) -> None:
+    def add(self, organisation: OrganisationId, head: Inbound, body: frames.Body) -> None:
         """Keep a frame. Raises Refusal above the caps."""
         slot = (organisation, head.route.key)
         if slot not in self._waiting and sum(owner == organisation for owner, _ in self._waiting) >= EARLY_ATTEMPTS:
@@ -180,7 +182,7 @@ class EarlyFrames:
         held.append((head, body))
         self._waiting[slot] = (since, size_bytes, held)
 
-    def take(self, key: AttemptKey) -> list[tuple[OrganisationId, Inbound, bytes]]:
+    def take(self, key: AttemptKey) -> list[tuple[OrganisationId, Inbound, frames.Body]]:
         """Return and forget what came for an attempt, in order for each organisation."""
         slots = [slot for slot in self._waiting if slot[1] == key]
         return [(slot[0], head, body) for slot in slots for head, body in self._waiting.pop(slot)[2]]

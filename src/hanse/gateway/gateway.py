@@ -18,6 +18,7 @@ from aiohttp import web
 from hanse.core import frames
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
+from hanse.core.lines import Line
 from hanse.core.roles import PartyId
 from hanse.gateway import wire
 from hanse.gateway.attempts import EarlyFrames, Inbox, OpenAttempt, PastAttempts, Refusal
@@ -28,7 +29,7 @@ from hanse.gateway.refusals import Refusals
 from hanse.gateway.server import CLOSE_S, PartyPort
 from hanse.gateway.session import Session, Timing
 from hanse.gateway.shapes import AttemptKey, Identity, Link, NodeSide, PinnedPeer, Traffic
-from hanse.gateway.socket import AttemptSocket, Line
+from hanse.gateway.socket import AttemptSocket
 
 log = structlog.get_logger("hanse.gateway")
 
@@ -196,7 +197,7 @@ class Gateway:
         return await self._node.answer(organisation, payload)
 
     def receive(
-        self, organisation: OrganisationId, head: wire.Piece | wire.Finished | wire.Refused, body: bytes
+        self, organisation: OrganisationId, head: wire.Piece | wire.Finished | wire.Refused, body: frames.Body
     ) -> None:
         """Check a peer's frame and hand it to its attempt; refuse it in the log otherwise."""
         try:
@@ -313,7 +314,7 @@ class Gateway:
 
     # ------------------------------------------------------------------ frames
 
-    def _deliver(self, organisation: OrganisationId, head: wire.Piece | wire.Finished, body: bytes) -> None:
+    def _deliver(self, organisation: OrganisationId, head: wire.Piece | wire.Finished, body: frames.Body) -> None:
         route = head.route
         opened = self._attempts.get(route.key)
         if opened is not None:
@@ -379,7 +380,7 @@ class Gateway:
             while frame := await line.read():
                 if not isinstance(frame[0], frames.Answer):
                     raise ValueError(f"a {type(frame[0]).__name__} as the planner")
-                self._questions.answered(frame[0], frame[1])
+                self._questions.answered(frame[0], bytes(frame[1]))
         finally:
             self._questions.detach(inbox)
             await _end(write)
@@ -421,7 +422,7 @@ class Gateway:
                 if grant is not None:
                     self._send_control(opened.peers[head.peer], grant)
 
-    async def _send(self, opened: OpenAttempt, data: frames.Data, body: bytes) -> None:
+    async def _send(self, opened: OpenAttempt, data: frames.Data, body: frames.Body) -> None:
         piece = opened.send(data, body)
         for session in self._sessions_of([opened.peers[data.peer]]):
             await session.lanes.push(opened.key, piece, body)

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from hanse.core.frames import Body
 from hanse.gateway.shapes import AttemptKey
 from hanse.gateway.wire import WINDOW_BYTES, Call, Finished, Piece, Reply, Taken, cost
 from hanse.gateway.wire import Refused as RefusedRoute
@@ -21,7 +22,7 @@ class Lane:
     """Pieces of one attempt for one peer, and how much of them the receiving attempt may still be sent."""
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[Piece | Finished, bytes]] = deque()
+        self.waiting: deque[tuple[Piece | Finished, Body]] = deque()
         self.waiting_bytes = 0
         self.credit_bytes = WINDOW_BYTES
         self.is_leaving = False
@@ -31,7 +32,7 @@ class Lane:
     def has_room(self) -> bool:
         return self.waiting_bytes < LANE_BYTES
 
-    def pop(self) -> tuple[Piece | Finished, bytes] | None:
+    def pop(self) -> tuple[Piece | Finished, Body] | None:
         """Return the next frame that the window lets out."""
         if not self.waiting:
             return None
@@ -51,12 +52,12 @@ class Lanes:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._control: deque[tuple[Control, bytes]] = deque()
+        self._control: deque[tuple[Control, Body]] = deque()
         self._control_bytes = 0
         self._call_bytes = 0
         self._lanes: dict[AttemptKey, Lane] = {}
 
-    def push_control(self, head: Control, body: bytes = b"") -> None:
+    def push_control(self, head: Control, body: Body = b"") -> None:
         """Add a frame that goes before all pieces. Raises OverflowError when the peer has let too many pile up."""
         size_bytes = cost(body)
         waiting_bytes = self._control_bytes + size_bytes
@@ -82,7 +83,7 @@ class Lanes:
         """Start a lane."""
         self._lanes[key] = Lane()
 
-    async def push(self, key: AttemptKey, head: Piece | Finished, body: bytes) -> None:
+    async def push(self, key: AttemptKey, head: Piece | Finished, body: Body) -> None:
         """Add a frame to an attempt's lane, waiting for room. Without a lane (any more) the frame is dropped."""
         lane = self._lanes.get(key)
         while lane is not None and not lane.has_room:
@@ -129,7 +130,7 @@ class Lanes:
         for key in list(self._lanes):
             self.drop(key)
 
-    def pop(self, *, pieces: bool) -> tuple[Control | Piece | Finished, bytes] | None:
+    def pop(self, *, pieces: bool) -> tuple[Control | Piece | Finished, Body] | None:
         """Return the next frame: control first, then (with `pieces`) one piece of each attempt in turn."""
         if self._control:
             frame = self._control.popleft()
@@ -145,7 +146,7 @@ class Lanes:
                 return piece
         return None
 
-    def _release(self, head: Control, body: bytes) -> None:
+    def _release(self, head: Control, body: Body) -> None:
         self._control_bytes -= cost(body)
         if isinstance(head, Call):
             self._call_bytes -= cost(body)

@@ -1,5 +1,6 @@
 """Frames that were sent and not yet acknowledged, kept so that a new connection can say them again."""
 
+from hanse.core.frames import Body
 from hanse.gateway.wire import Head, cost, encode
 
 REPLAY_BYTES = 16 << 20
@@ -12,7 +13,7 @@ class Replay:
     def __init__(self) -> None:
         self.sent = 0
         self.acknowledged = 0
-        self._frames: dict[int, tuple[Head, bytes]] = {}
+        self._frames: dict[int, tuple[Head, Body]] = {}
         self._size_bytes = 0
 
     @property
@@ -25,7 +26,7 @@ class Replay:
         """True when nothing may be added any more, control frames neither, before the peer has acknowledged some."""
         return self._size_bytes >= 2 * REPLAY_BYTES or len(self._frames) >= 2 * REPLAY_FRAMES
 
-    def add(self, head: Head, body: bytes) -> None:
+    def add(self, head: Head, body: Body) -> None:
         """Give the next number to a frame and keep it."""
         self.sent += 1
         self._frames[self.sent] = (head, body)

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 
 from hanse.core.faults import Fault, HanseError, fault
-from hanse.core.frames import PIECE_BYTES
+from hanse.core.frames import PIECE_BYTES, Body
 from hanse.core.ids import OrganisationId
 from hanse.core.times import format_time
 from hanse.gateway import wire
@@ -53,7 +53,7 @@ class Hub(Protocol):
     """What a session hands its frames to."""
 
     def receive(
-        self, organisation: OrganisationId, head: wire.Piece | wire.Finished | wire.Refused, body: bytes
+        self, organisation: OrganisationId, head: wire.Piece | wire.Finished | wire.Refused, body: Body
     ) -> None: ...
 
     async def answer(self, organisation: OrganisationId, payload: bytes) -> bytes: ...
@@ -387,7 +387,7 @@ class Session:
             case _:
                 raise ValueError(f"sent a second {type(head).__name__}")
 
-    def _take(self, connection: Connection, number: int, head: wire.Head, body: bytes) -> None:
+    def _take(self, connection: Connection, number: int, head: wire.Head, body: Body) -> None:
         """Take each numbered frame once: what was said again after a cut is skipped, a replay is refused."""
         if number < connection.expected:
             self._hub.refuse(self.peer.organisation, f"replayed frame {number}")
@@ -401,9 +401,9 @@ class Session:
         self._received = number
         match head:
             case wire.Call(call_id):
-                self._start_answer(call_id, body)
+                self._start_answer(call_id, bytes(body))
             case wire.Reply(call_id, problem):
-                self._settle(call_id, body, problem)
+                self._settle(call_id, bytes(body), problem)
             case wire.Taken(route, size_bytes):
                 self.lanes.grant(route.key, size_bytes)
             case wire.Piece() | wire.Finished() | wire.Refused():
@@ -453,7 +453,7 @@ class Session:
     def _reply(self, call_id: int, body: bytes, problem: Fault | None) -> None:
         self._push(wire.Reply(call_id, problem), body)
 
-    def _push(self, head: Control, body: bytes = b"") -> None:
+    def _push(self, head: Control, body: Body = b"") -> None:
         if self._is_closed:
             return
         try:

@@ -7,40 +7,13 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import msgspec
-
 from hanse.core import frames
 from hanse.core.faults import fault
+from hanse.core.lines import Line
 
 ATTACH_S = 10.0
 PATH_BYTES = 107
 """What `sockaddr_un` holds on Linux."""
-
-
-class Line:
-    """One process's end of the socket."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self) -> tuple[frames.Head, bytes] | None:
-        """Return the next frame, or None at the end. Raises ValueError for what is no frame."""
-        try:
-            head_bytes, body_bytes = frames.lengths(await self._reader.readexactly(frames.LENGTHS_BYTES))
-            head = await self._reader.readexactly(head_bytes)
-            body = await self._reader.readexactly(body_bytes) if body_bytes else b""
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-        try:
-            return frames.decode(head), body
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"a head that is none: {error}") from error
-
-    async def write(self, head: frames.Head, body: bytes) -> None:
-        """Send a frame and wait until the process keeps up. Raises ConnectionError at the end."""
-        self._writer.writelines(frames.encode(head, body))
-        await self._writer.drain()
 
 
 Serve = Callable[[bytes, Line], Awaitable[None]]
@@ -76,7 +49,7 @@ class AttemptSocket:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.parent.chmod(0o700)
         self.path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._accept, self.path, limit=2 * frames.PIECE_BYTES)
+        self._server = await asyncio.get_running_loop().create_unix_server(lambda: Line(self._accept), str(self.path))
         self.path.chmod(0o600)
 
     async def stop(self) -> None:
@@ -92,13 +65,12 @@ class AttemptSocket:
         if self._own_directory is not None:
             shutil.rmtree(self._own_directory, ignore_errors=True)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = asyncio.create_task(self._run(reader, writer))
-        self._lines.add(line)
-        line.add_done_callback(self._lines.discard)
+    def _accept(self, line: Line) -> None:
+        serving = asyncio.create_task(self._run(line))
+        self._lines.add(serving)
+        serving.add_done_callback(self._lines.discard)
 
-    async def _run(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = Line(reader, writer)
+    async def _run(self, line: Line) -> None:
         try:
             async with asyncio.timeout(ATTACH_S):
                 opening = await line.read()
@@ -114,4 +86,4 @@ class AttemptSocket:
         except ConnectionError:
             pass
         finally:
-            writer.close()
+            line.close()

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from hanse.core.faults import HanseError
+from hanse.core.lines import Line
 from hanse.gateway import socket
-from hanse.gateway.socket import AttemptSocket, Line
+from hanse.gateway.socket import AttemptSocket
 
 
 async def serve(token: bytes, line: Line) -> None:

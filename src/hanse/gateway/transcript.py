@@ -6,6 +6,8 @@ compute it independently; pieces and connections leave no trace in it.
 
 import hashlib
 
+from hanse.core.frames import Body
+
 
 class Transcript:
     """Digest of all messages that went one way on one stream; `offset` is their total size in bytes so far."""
@@ -17,7 +19,7 @@ class Transcript:
         self.message_bytes = 0
         self._message = hashlib.sha256()
 
-    def add(self, body: bytes, *, final: bool) -> None:
+    def add(self, body: Body, *, final: bool) -> None:
         """Take the next piece; a final one ends its message and moves `digest`."""
         self._message.update(body)
         self.offset += len(body)

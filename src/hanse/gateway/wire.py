@@ -11,7 +11,7 @@ import struct
 import msgspec
 
 from hanse.core.faults import Fault
-from hanse.core.frames import HEAD_BYTES, PIECE_BYTES
+from hanse.core.frames import HEAD_BYTES, PIECE_BYTES, Body
 from hanse.core.ids import JobId, NodeId, OrganisationId, TaskName
 from hanse.core.job_messages import Telling
 from hanse.core.roles import PartyId
@@ -129,14 +129,17 @@ FRAME_BYTES = _prefix.size + HEAD_BYTES + PIECE_BYTES
 """Cap on one frame."""
 
 
-def encode(number: int, head: Head, body: bytes = b"") -> bytes:
+def encode(number: int, head: Head, body: Body = b"") -> bytes:
     """Return one frame."""
     raw = msgspec.msgpack.encode(head)
     return b"".join((_prefix.pack(number, len(raw)), raw, body))
 
 
-def decode(frame: bytes) -> tuple[int, Head, bytes]:
-    """Return (number, head, body). Raises ValueError in words for anything that is no frame."""
+def decode(frame: bytes) -> tuple[int, Head, memoryview]:
+    """Return (number, head, body), the body where it lies in `frame`.
+
+    Raises ValueError in words for anything that is no frame.
+    """
     if not _prefix.size <= len(frame) <= FRAME_BYTES:
         raise ValueError(f"a frame of {len(frame)} bytes")
     number, head_bytes = _prefix.unpack_from(frame)
@@ -149,9 +152,9 @@ def decode(frame: bytes) -> tuple[int, Head, bytes]:
         raise ValueError(f"a head that is none: {error}") from error
     if isinstance(head, Hello | Ack | Ping | Pong) != (number == 0):
         raise ValueError(f"{type(head).__name__} with number {number}")
-    return number, head, frame[start:]
+    return number, head, memoryview(frame)[start:]
 
 
-def cost(body: bytes) -> int:
+def cost(body: Body) -> int:
     """Return what a frame counts against a window: its body, and something for its head."""
     return len(body) + 256

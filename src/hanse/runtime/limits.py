@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from hanse.core.memory import keep_freed
 from hanse.core.specs import Limits
 
 THREAD_VARIABLES = (
@@ -30,6 +31,7 @@ def read(arguments: list[str]) -> Limits:
 
 def apply(limits: Limits) -> None:
     """Bind this process to its limits. Must come before numpy is imported."""
+    keep_freed()
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(limits.threads)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -18,6 +18,7 @@ from itertools import count
 from hanse.core import frames
 from hanse.core.events import Event, Progress
 from hanse.core.faults import Fault, HanseError
+from hanse.core.lines import Line, connect
 from hanse.core.roles import PartyId
 from hanse.core.specs import Limits
 from hanse.protocols.channel import PeerLost, ProtocolError
@@ -59,8 +60,19 @@ class _Stream:
     """What has come from one peer on one stream."""
 
     def __init__(self) -> None:
-        self.parts = bytearray()
         self.messages: deque[bytes] = deque()
+        self.size_bytes = 0
+        self._pieces: list[bytearray] = []
+
+    def add(self, piece: bytearray) -> None:
+        """Take one more piece of the message that is under way."""
+        self._pieces.append(piece)
+        self.size_bytes += len(piece)
+
+    def end(self) -> bytes:
+        """Return the message whose last piece has come."""
+        pieces, self._pieces, self.size_bytes = self._pieces, [], 0
+        return b"".join(pieces)
 
 
 class _PeerState:
@@ -86,11 +98,8 @@ class _PeerState:
 class Post:
     """Sends and receives for one attempt. Make it with `Post.open`; `close` says goodbye."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peers: list[PartyId], limits: Limits
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, line: Line, peers: list[PartyId], limits: Limits) -> None:
+        self._line = line
         self._limits = limits
         self._peers = {peer: _PeerState() for peer in peers}
         self._spends: dict[int, asyncio.Future[None]] = {}
@@ -106,9 +115,9 @@ class Post:
     @classmethod
     async def open(cls, path: str, token: str, peers: list[PartyId], limits: Limits) -> "Post":
         """Connect to the gateway's socket and attach. Raises OSError."""
-        reader, writer = await asyncio.open_unix_connection(path, limit=2 * frames.PIECE_BYTES)
-        post = cls(reader, writer, peers, limits)
-        await post._write(frames.Attach(token))
+        line = await connect(path)
+        post = cls(line, peers, limits)
+        await line.write(frames.Attach(token))
         threading.Thread(target=post._watch_for_end, name="end of the socket", daemon=True).start()
         return post
 
@@ -119,12 +128,12 @@ class Post:
     async def close(self, *, well: bool) -> None:
         """Have the gateway read all that was sent, and tell the peers when this side has ended well."""
         self._is_leaving.set()
-        await self._write(frames.Leave(well))
+        await self._line.write(frames.Leave(well))
         await self._left.wait()
         for task in (self._reading, *self._notices):
             task.cancel()
         await asyncio.gather(self._reading, *self._notices, return_exceptions=True)
-        self._writer.close()
+        self._line.close()
 
     # ------------------------------------------------------------------ messages
 
@@ -155,7 +164,7 @@ class Post:
 
     def report(self, event: Event) -> None:
         """Tell the node, and now and then the peers, how far this party is."""
-        self._writer.writelines(frames.encode(frames.Report(event)))
+        self._line.post(frames.Report(event))
         if isinstance(event, Progress) and time.monotonic() - self._told_at >= ALIVE_S:
             self._told_at = time.monotonic()
             self._notify(Alive(event.done, event.total))
@@ -166,7 +175,7 @@ class Post:
         spent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spends[spend_id] = spent
         try:
-            await self._write(frames.Spend(spend_id, queries, most))
+            await self._line.write(frames.Spend(spend_id, queries, most))
             await spent
         finally:
             del self._spends[spend_id]
@@ -175,11 +184,7 @@ class Post:
         view = memoryview(payload)
         for start in range(0, max(len(view), 1), frames.PIECE_BYTES):
             body = view[start : start + frames.PIECE_BYTES]
-            await self._write(frames.Data(peer, stream, start + len(body) == len(view)), body)
-
-    async def _write(self, head: frames.Head, body: bytes | memoryview = b"") -> None:
-        self._writer.writelines(frames.encode(head, body))
-        await self._writer.drain()
+            await self._line.write(frames.Data(peer, stream, start + len(body) == len(view)), body)
 
     def _notify(self, notice: Message) -> None:
         """Send a notice to all peers, without waiting; while one is still going out, another is not needed."""
@@ -242,12 +247,10 @@ class Post:
     # ------------------------------------------------------------------ what comes in
 
     async def _read(self) -> None:
-        while True:
-            head_bytes, body_bytes = frames.lengths(await self._reader.readexactly(frames.LENGTHS_BYTES))
-            head = frames.decode(await self._reader.readexactly(head_bytes))
-            self._take(head, await self._reader.readexactly(body_bytes) if body_bytes else b"")
+        while (frame := await self._line.read()) is not None:
+            self._take(*frame)
 
-    def _take(self, head: frames.Head, body: bytes) -> None:
+    def _take(self, head: frames.Head, body: bytearray) -> None:
         match head:
             case frames.Data(peer, stream, final):
                 self._take_piece(peer, stream, final, body)
@@ -267,22 +270,22 @@ class Post:
             case _:
                 pass
 
-    def _take_piece(self, peer: PartyId, stream: int, final: bool, body: bytes) -> None:
+    def _take_piece(self, peer: PartyId, stream: int, final: bool, body: bytearray) -> None:
         state = self._peers[peer]
         if state.end is not None:
             return
         line = state.streams[stream]
-        line.parts += body
+        line.add(body)
         state.unread_bytes += len(body)
         if stream != CONTROL_STREAM:
             state.sign_at = time.monotonic()
             state.waits_for = None
-        if len(line.parts) > self._limits.message_bytes:
+        if line.size_bytes > self._limits.message_bytes:
             self._end_peer(peer, ProtocolError(peer, f"sent a message above {self._limits.message_bytes} bytes"))
         elif state.unread_bytes > UNREAD_BYTES + 2 * self._limits.message_bytes:
             self._end_peer(peer, ProtocolError(peer, f"sent {state.unread_bytes} bytes that nobody has asked for"))
         elif final:
-            payload, line.parts = bytes(line.parts), bytearray()
+            payload = line.end()
             if stream == CONTROL_STREAM and kind_of(payload) in NOTICES:
                 state.unread_bytes -= len(payload)
                 self._take_notice(peer, state, payload)
@@ -314,7 +317,7 @@ class Post:
     def _watch_for_end(self) -> None:
         """Look at the socket from a thread of its own: the loop may be in the middle of a long computation."""
         end = select.poll()
-        end.register(self._writer.get_extra_info("socket").fileno(), select.POLLRDHUP | select.POLLHUP)
+        end.register(self._line.transport.get_extra_info("socket").fileno(), select.POLLRDHUP | select.POLLHUP)
         end.poll()
         if not self._is_leaving.is_set():
             _exit("the node has closed the socket")
@@ -323,7 +326,7 @@ class Post:
         if self._is_leaving.is_set() or reading.cancelled():
             self._left.set()
         else:
-            _exit(f"the line to the node has ended: {reading.exception()}")
+            _exit(f"the line to the node has ended: {reading.exception() or 'closed'}")
 
 
 def _exit(reason: str) -> None:

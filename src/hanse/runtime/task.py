@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from hanse.core.faults import Fault, HanseError, fault
+from hanse.core.loops import new_runner
 from hanse.core.roles import role_of
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec
 from hanse.protocols.channel import Attempt, Channel, Party
@@ -41,7 +42,8 @@ def main(path: str, *, tap: Wrap | None = None) -> int:
 def conclude(spec: AttemptSpec, work: Coroutine[Any, Any, dict[str, Artefact]]) -> AttemptResult:
     """Do the work, write `result.json` and return it: every way to end is a result."""
     began = time.monotonic()
-    outputs, problem = asyncio.run(_settle(spec, work))
+    with new_runner() as runner:
+        outputs, problem = runner.run(_settle(spec, work))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     result = AttemptResult(
         state="failed" if problem else "succeeded",
