@@ -1,6 +1,7 @@
 //! Arithmetic of Hanse: pure functions over columns. No network, no files, no clock, no OS entropy.
 
 pub mod aes;
+pub mod binning;
 pub mod blinding;
 pub mod buckets;
 pub mod cells;
@@ -31,4 +32,5 @@ pub mod sampling;
 pub mod simd;
 pub mod tags;
 pub mod threads;
+pub mod trees;
 pub mod vole;

@@ -1,5 +1,6 @@
 //! The Python face of the kernel: buffers in, buffers out, the GIL released while a kernel runs.
 
+mod binning;
 mod blinding;
 mod buckets;
 mod columns;
@@ -15,6 +16,7 @@ mod matching;
 mod okvs;
 mod ot;
 mod tags;
+mod trees;
 mod vole;
 
 use pyo3::exceptions::{PyImportError, PyValueError};
@@ -48,9 +50,11 @@ fn _kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tags::register(module)?;
     histogram::register(module)?;
     ids::register(module)?;
+    binning::register(module)?;
     intervals::register(module)?;
     gradients::register(module)?;
     heaps::register(module)?;
+    trees::register(module)?;
     okvs::register(module)?;
     vole::register(module)?;
     // the stub lists the names, and nobody imports * from here

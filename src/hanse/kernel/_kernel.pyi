@@ -172,6 +172,66 @@ class HistogramGuest:
 
 # --- binning, gradients, trees ----------------------------------------------------------------------------------------
 
+def bin_numbers(
+    numbers: NDArray[np.float64],
+    rows: int,
+    max_bins: int,
+    min_rows: int,
+    within: list[tuple[list[float], int]] | None,
+) -> list[tuple[list[float], int]]: ...
+def bin_codes(
+    numbers: NDArray[np.float64], rows: int, bins: list[tuple[list[float], int]], codes: NDArray[np.uint8]
+) -> None: ...
+def tree_histogram(
+    codes: NDArray[np.uint8],
+    cells: NDArray[np.uint32],
+    chosen: NDArray[np.uint8] | None,
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+    rows: NDArray[np.uint32] | None,
+    g_sums: NDArray[np.float64],
+    h_sums: NDArray[np.float64],
+    row_sums: NDArray[np.uint32],
+) -> None: ...
+def tree_best_split(
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+    rows: NDArray[np.uint32] | None,
+    bins: NDArray[np.uint32],
+    missing: NDArray[np.uint8],
+    categorical: NDArray[np.uint8],
+    monotone: NDArray[np.int8],
+    chosen: NDArray[np.uint8] | None,
+    total: tuple[float, float],
+    bounds: tuple[float, float],
+    rules: tuple[float, float, float, float, float, int, int],
+) -> tuple[int, bytes, float, int, tuple[float, float], list[tuple[float, float]]] | None: ...
+def tree_part_by_codes(rows: NDArray[np.uint32], codes: NDArray[np.uint8], left: bytes) -> int: ...
+def tree_part_by_bits(rows: NDArray[np.uint32], bits: NDArray[np.uint8]) -> int: ...
+def tree_totals(g: NDArray[np.float64], h: NDArray[np.float64], rows: NDArray[np.uint32]) -> tuple[float, float]: ...
+def tree_left_bits(codes: NDArray[np.uint8], left: bytes, bits: NDArray[np.uint8]) -> None: ...
+def tree_set_bits(bits: NDArray[np.uint8], rows: NDArray[np.uint32]) -> None: ...
+def tree_mark(places: NDArray[np.uint16], rows: NDArray[np.uint32], value: int) -> None: ...
+def tree_add_leaves(
+    margins: NDArray[np.float64], rows: NDArray[np.uint32], ranges: list[tuple[int, int]], weights: list[float]
+) -> None: ...
+def tree_margins(
+    starts: NDArray[np.int64],
+    source: NDArray[np.int8],
+    index: NDArray[np.uint32],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    threshold: NDArray[np.float64],
+    missing_left: NDArray[np.uint8],
+    set_index: NDArray[np.int32],
+    sets: NDArray[np.uint8],
+    weight: NDArray[np.float64],
+    base: NDArray[np.float64],
+    numbers: NDArray[np.float64],
+    bits: NDArray[np.uint8],
+    rows: int,
+    margins: NDArray[np.float64],
+) -> None: ...
 def interval_edges(numbers: NDArray[np.float64], rows: int, max_bins: int, min_rows: int) -> list[list[float]]: ...
 def interval_codes(
     numbers: NDArray[np.float64], rows: int, edges: list[list[float]], codes: NDArray[np.uint8]
