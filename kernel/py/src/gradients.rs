@@ -1,6 +1,7 @@
 //! Face of `hanse_kernel::gradients`.
 
-use hanse_kernel::gradients::measures::{GRADES, Metric, measure};
+use hanse_kernel::gradients::measures::{Metric, measure};
+use hanse_kernel::gradients::ranking::GRADES;
 use hanse_kernel::gradients::{self, Loss, Rows, Scales, quantiles};
 use hanse_kernel::threads;
 use pyo3::buffer::PyBuffer;

@@ -33,6 +33,7 @@ Groups = NDArray[np.int64]
 MOST_CLASSES = 256
 MOST_GRADE = 31
 _POISSON_STEP = 0.7
+_MOST_LABEL = 1e100  # sums of squares and of gradients stay finite
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def check(loss: Loss, labels: Reals, weights: Reals | None, groups: Groups | Non
     The table "training" must also tell labels apart: rows of every class, grades that differ within a group, a mean
     above 0 where the margin is its logarithm. So must any table for binary, whose areas need both classes, and ranking.
     """
-    missing = int(np.count_nonzero(~np.isfinite(labels)))
+    missing = int(np.count_nonzero(~(np.abs(labels) <= _MOST_LABEL)))  # NaN compares as false
     if missing or not len(labels):
         cause = f"{missing} labels of the {table} rows are missing or not finite" if missing else "there are no rows"
         raise fault("label.invalid", cause, "give every row a label")

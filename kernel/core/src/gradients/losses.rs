@@ -12,6 +12,8 @@ use crate::simd::{self, Path};
 const BLOCK: usize = 1 << 11;
 /// h of a row that is all but certain: keeps every denominator away from zero.
 pub(super) const LEAST_HESSIAN: f64 = 1e-16;
+/// Logarithms of means are cut to ± this before their exponential, so that sums of gradients stay finite (e^230 is 10^100).
+const MOST_LOG_MEAN: f64 = 230.0;
 /// Poisson: h is that of a margin greater by this, which keeps the step from overshooting (as xgboost does).
 const POISSON_STEP: f64 = 0.7;
 
@@ -245,17 +247,18 @@ impl Task for Gradients<'_> {
             Loss::Multiclass { .. } => self.softmax(),
             Loss::Squared => self.each(|label, margin| (margin - label, 1.0)),
             Loss::Poisson => self.each(|label, margin| {
+                let margin = bounded(margin);
                 (
                     exp(margin) - label,
                     exp(margin + POISSON_STEP).max(LEAST_HESSIAN),
                 )
             }),
             Loss::Gamma => self.each(|label, margin| {
-                let ratio = label * exp(-margin);
+                let ratio = label * exp(-bounded(margin));
                 (1.0 - ratio, ratio.max(LEAST_HESSIAN))
             }),
             Loss::Tweedie { power } => self.each(|label, margin| {
-                let (one, two) = (1.0 - power, 2.0 - power);
+                let (one, two, margin) = (1.0 - power, 2.0 - power, bounded(margin));
                 let (below, above) = (label * exp(one * margin), exp(two * margin));
                 (
                     above - below,
@@ -276,6 +279,11 @@ impl Task for Gradients<'_> {
             }
         }
     }
+}
+
+#[inline(always)]
+fn bounded(log_mean: f64) -> f64 {
+    log_mean.clamp(-MOST_LOG_MEAN, MOST_LOG_MEAN)
 }
 
 /// Probabilities e^margin / Σ e^margin of each class, for the rows from `first` on.
@@ -342,9 +350,9 @@ impl Task for Scores<'_> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Figure {
     Loss(Loss),
-    /// |score − label|
+    /// |score − label|; not of probabilities
     Absolute(Loss),
-    /// (score − label)²
+    /// (score − label)²; not of probabilities
     Squared(Loss),
     /// 1 where the most likely class is another than the label's
     Wrong(Loss),
@@ -407,27 +415,33 @@ impl Figures<'_> {
             Loss::Multiclass { .. } => self.of_classes(out, |own, most, sum| ln(sum) + most - own),
             Loss::Squared => self.each(out, |label, margin| (margin - label) * (margin - label)),
             Loss::Poisson => self.each(out, |label, margin| {
-                let own = if label > 0.0 { label * ln(label) } else { 0.0 };
-                2.0 * (own - label * margin - label + exp(margin))
+                // ln is finite at 0 as well, so that no branch is needed
+                2.0 * (label * ln(label) - label * margin - label + exp(margin))
             }),
             Loss::Gamma => self.each(out, |label, margin| {
                 2.0 * (margin - ln(label) + label * exp(-margin) - 1.0)
             }),
-            Loss::Tweedie { power } => self.each(out, |label, margin| {
-                let (one, two) = (1.0 - power, 2.0 - power);
-                let own = if label > 0.0 {
-                    exp(two * ln(label))
-                } else {
-                    0.0
-                };
-                let parts = own / (one * two) - label * exp(one * margin) / one;
-                2.0 * (parts + exp(two * margin) / two)
-            }),
+            Loss::Tweedie { power } => self.tweedie(power, out),
             Loss::Quantile { alpha } => self.each(out, |label, margin| {
                 let above = label - margin;
                 (alpha * above).max((alpha - 1.0) * above)
             }),
             Loss::Ranking => {}
+        }
+    }
+
+    /// In two passes: one with all of it is too long for the compiler to make vectors of.
+    #[inline(always)]
+    fn tweedie(&self, power: f64, out: &mut [f64]) {
+        let (one, two) = (1.0 - power, 2.0 - power);
+        self.each(out, |label, _| {
+            let found = exp(two * ln(label));
+            if label > 0.0 { found } else { 0.0 }
+        });
+        let margins = &self.margins[self.first..];
+        for ((out, label), margin) in out.iter_mut().zip(self.labels).zip(margins) {
+            let gone = label * exp(one * margin) / one - exp(two * margin) / two;
+            *out = 2.0 * (*out / (one * two) - gone);
         }
     }
 
@@ -459,37 +473,42 @@ impl Figures<'_> {
         }
     }
 
+    /// `of(score, label)`
+    #[inline(always)]
+    fn each_score(&self, loss: Loss, out: &mut [f64], of: impl Fn(f64, f64) -> f64) {
+        match loss {
+            Loss::Poisson | Loss::Gamma | Loss::Tweedie { .. } => {
+                self.each(out, |label, margin| of(exp(margin), label));
+            }
+            _ => self.each(out, |label, margin| of(margin, label)),
+        }
+    }
+
     #[inline(always)]
     fn wrong(&self, loss: Loss, out: &mut [f64]) {
         match loss {
-            Loss::Multiclass { .. } => {
-                for (row, (out, label)) in out.iter_mut().zip(self.labels).enumerate() {
-                    let margin =
-                        |class: usize| self.margins[class * self.stride + self.first + row];
-                    let first = (1..self.outputs).fold(0, |best, class| {
-                        if margin(class) > margin(best) {
-                            class
-                        } else {
-                            best
-                        }
-                    });
-                    *out = if first as f64 == *label { 0.0 } else { 1.0 };
-                }
-            }
+            Loss::Multiclass { .. } => self.wrong_class(out),
             _ => self.each(out, |label, margin| {
                 let said = if margin > 0.0 { 1.0 } else { 0.0 };
                 (said - label).abs()
             }),
         }
     }
-}
 
-#[inline(always)]
-fn score(loss: Loss, margin: f64) -> f64 {
-    match loss {
-        Loss::Binary => sigmoid(margin),
-        Loss::Poisson | Loss::Gamma | Loss::Tweedie { .. } => exp(margin),
-        _ => margin,
+    /// Of equal margins the first class is taken.
+    #[inline(always)]
+    fn wrong_class(&self, out: &mut [f64]) {
+        let mut most = [f64::NEG_INFINITY; BLOCK];
+        for class in 0..self.outputs {
+            let number = class as f64;
+            let margins = &self.margins[class * self.stride + self.first..][..out.len()];
+            let rows = out.iter_mut().zip(self.labels).zip(&mut most);
+            for (((out, label), most), margin) in rows.zip(margins) {
+                let is_wrong = if *label == number { 0.0 } else { 1.0 };
+                *out = if *margin > *most { is_wrong } else { *out };
+                *most = most.max(*margin);
+            }
+        }
     }
 }
 
@@ -503,10 +522,10 @@ impl Task for Figures<'_> {
         match self.figure {
             Figure::Loss(loss) => self.loss(loss, each),
             Figure::Absolute(loss) => {
-                self.each(each, |label, margin| (score(loss, margin) - label).abs());
+                self.each_score(loss, each, |score, label| (score - label).abs());
             }
-            Figure::Squared(loss) => self.each(each, |label, margin| {
-                let away = score(loss, margin) - label;
+            Figure::Squared(loss) => self.each_score(loss, each, |score, label| {
+                let away = score - label;
                 away * away
             }),
             Figure::Wrong(loss) => self.wrong(loss, each),

@@ -14,6 +14,8 @@ use crate::simd::Path;
 
 /// Each of so many first places is paired with all places behind it.
 pub const PAIRED: usize = 32;
+/// Grades of relevance are below this.
+pub const GRADES: usize = 32;
 /// Groups that a thread takes at least.
 const GROUPS: usize = 32;
 
@@ -32,17 +34,28 @@ pub fn discounts(places: usize) -> Vec<f64> {
 
 /// The most that Σ gain · discount can be: grades in falling order.
 pub fn ideal(labels: &[f64], discounts: &[f64]) -> f64 {
-    let mut gains: Vec<f64> = labels.iter().map(|label| gain(*label)).collect();
-    gains.sort_unstable_by(|left, right| right.total_cmp(left));
-    gains.iter().zip(discounts).map(|(g, d)| g * d).sum()
+    let mut counts = [0usize; GRADES];
+    for label in labels {
+        counts[*label as usize] += 1;
+    }
+    let falling = counts.iter().enumerate().rev();
+    let gains = falling.flat_map(|(grade, count)| std::iter::repeat_n(gain(grade as f64), *count));
+    gains.zip(discounts).map(|(gain, place)| gain * place).sum()
 }
 
 /// Places of the rows by falling margin; of equal margins the first row comes first.
 pub fn order(margins: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..margins.len() as u32).collect();
-    let key = |row: &u32| margins[*row as usize] + 0.0;
-    order.sort_by(|left, right| key(right).total_cmp(&key(left)));
+    let mut order = Vec::new();
+    sort_rows(margins, &mut order);
     order
+}
+
+fn sort_rows(margins: &[f64], order: &mut Vec<u32>) {
+    order.clear();
+    order.extend(0..margins.len() as u32);
+    // adding 0 makes both zeros one
+    let key = |row: &u32| margins[*row as usize] + 0.0;
+    order.sort_unstable_by(|left, right| key(right).total_cmp(&key(left)).then(left.cmp(right)));
 }
 
 /// Writes g and h of every row, without weights.
@@ -59,13 +72,20 @@ pub(super) fn gradients_on(path: Path, rows: &Rows, margins: &[f64], g: &mut [f6
         tasks.push((first..end, own_g, own_h));
         (g, h) = (rest_g, rest_h);
     }
-    tasks
-        .into_par_iter()
-        .with_min_len(GROUPS)
-        .for_each(|(places, g, h)| {
+    tasks.into_par_iter().with_min_len(GROUPS).for_each_init(
+        Room::default,
+        |room, (places, g, h)| {
             let (labels, margins) = (&rows.labels[places.clone()], &margins[places]);
-            one_group(path, labels, margins, &discounts, g, h);
-        });
+            one_group(path, labels, margins, &discounts, room, (g, h));
+        },
+    );
+}
+
+/// What a thread works in, kept from group to group.
+#[derive(Default)]
+struct Room {
+    order: Vec<u32>,
+    columns: [Vec<f64>; 6],
 }
 
 fn one_group(
@@ -73,27 +93,33 @@ fn one_group(
     labels: &[f64],
     margins: &[f64],
     discounts: &[f64],
-    g: &mut [f64],
-    h: &mut [f64],
+    room: &mut Room,
+    out: (&mut [f64], &mut [f64]),
 ) {
-    let order = order(margins);
-    let ordered = |value: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        order.iter().map(|row| value(*row as usize)).collect()
-    };
+    let count = margins.len();
     let best = ideal(labels, discounts);
-    let count = order.len();
-    let mut group = Group {
-        margins: &ordered(&|row| margins[row]),
-        gains: &ordered(&|row| gain(labels[row])),
+    sort_rows(margins, &mut room.order);
+    let order = &room.order;
+    for column in &mut room.columns {
+        column.clear();
+        column.resize(count, 0.0);
+    }
+    let [ordered, gains, g, h, slopes, bends] = &mut room.columns;
+    for ((row, margin), gained) in order.iter().zip(&mut *ordered).zip(&mut *gains) {
+        (*margin, *gained) = (margins[*row as usize], gain(labels[*row as usize]));
+    }
+    let group = Group {
+        margins: ordered,
+        gains,
         discounts: &discounts[..count],
         scale: if best > 0.0 { 1.0 / best } else { 0.0 },
-        g: &mut vec![0.0; count],
-        h: &mut vec![0.0; count],
-        room: (&mut vec![0.0; count], &mut vec![0.0; count]),
+        g,
+        h,
+        room: (slopes, bends),
     };
-    run_on(path, &mut group);
-    for ((row, found_g), found_h) in order.iter().zip(&*group.g).zip(&*group.h) {
-        (g[*row as usize], h[*row as usize]) = (*found_g, found_h.max(LEAST_HESSIAN));
+    run_on(path, group);
+    for ((row, found_g), found_h) in order.iter().zip(g).zip(h) {
+        (out.0[*row as usize], out.1[*row as usize]) = (*found_g, found_h.max(LEAST_HESSIAN));
     }
 }
 
@@ -108,7 +134,7 @@ struct Group<'a> {
     room: (&'a mut [f64], &'a mut [f64]),
 }
 
-impl Task for &mut Group<'_> {
+impl Task for Group<'_> {
     type Output = ();
 
     #[inline(always)]
