@@ -8,13 +8,28 @@
 //! * answer (host): z_r = Σ_(j,c)∈r b_j\[c\] + ct(ρ_r·b_D) + y_r with the flooding noise y_r;
 //! * decryption (guest): z_r − ct(H_r·s) = Δ·Σ m + small, where ct is the constant coefficient.
 
+mod decoding;
 mod guest;
 mod host;
+mod products;
+mod rows;
+mod setup;
+mod sums;
 
-pub use guest::{Guest, Hint, Query, Sums};
-pub use host::Host;
+pub use decoding::{Hint, Sums};
+pub use guest::{Guest, Level, Plane};
+pub use host::{Host, Summing};
+pub use products::{products, products_on};
+pub use rows::Columns;
+pub use sums::{Column, LAZY_SAMPLES, Line, accumulate, accumulate_on, words, words_mut};
 
 use crate::parameters::Parameters;
+
+/// Samples of one message: a level's queries travel, and are added up, block by block.
+pub const BLOCK: usize = 1 << 16;
+
+/// More queries than this in one level are refused.
+pub const MAX_QUERIES: usize = 1 << 15;
 
 /// Why a histogram call was refused. The text is for the caller's own side; it never holds a secret.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +77,27 @@ fn check_length(what: &str, bytes: &[u8], expected: usize) -> Result<(), Refusal
         )));
     }
     Ok(())
+}
+
+fn check_queries(queries: usize) -> Result<(), Refusal> {
+    if queries == 0 || queries > MAX_QUERIES {
+        return Err(Refusal::Invalid(format!(
+            "a level has 1 to {MAX_QUERIES} queries, not {queries}"
+        )));
+    }
+    Ok(())
+}
+
+/// How many blocks these samples make.
+pub fn blocks(samples: usize) -> usize {
+    samples.div_ceil(BLOCK)
+}
+
+/// Samples of block number `block`; zero beyond the last.
+pub fn block_samples(samples: usize, block: usize) -> usize {
+    samples
+        .saturating_sub(block.saturating_mul(BLOCK))
+        .min(BLOCK)
 }
 
 /// Secret coefficients in the order of a constant coefficient: ct(a·b) = Σ_k a_k·b'_k with b'_0 = b_0, b'_k = −b_(N−k).

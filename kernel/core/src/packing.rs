@@ -1,5 +1,7 @@
 //! Numbers of any width packed without gaps, least significant bit first.
 
+use crate::histogram::{Line, words_mut};
+
 /// Appends numbers to a byte slice that is exactly long enough.
 pub struct Packer<'a> {
     out: &'a mut [u8],
@@ -75,4 +77,60 @@ impl<'a> Unpacker<'a> {
         let left = self.bytes.len() * 8 - self.at_bit;
         left == 0 || (left < 8 && self.pull(left as u32) == 0)
     }
+}
+
+/// Writes `values`, each below 2^`width` (≤ 51), without gaps.
+///
+/// # Panics
+/// When `out` is not exactly as long as the values need.
+pub fn pack_plane(values: &[u64], width: u32, out: &mut [u8]) {
+    assert_eq!(out.len(), (values.len() * width as usize).div_ceil(8));
+    let mut packer = Packer::new(out);
+    values.iter().for_each(|value| packer.push(*value, width));
+    packer.finish();
+}
+
+/// Reads what [`pack_plane`] wrote; false when a value is not below `bound` or the padding is not zero.
+///
+/// # Panics
+/// When `bytes` is not exactly as long as the values need.
+pub fn unpack_plane(bytes: &[u8], width: u32, bound: u64, values: &mut [u64]) -> bool {
+    assert_eq!(bytes.len(), (values.len() * width as usize).div_ceil(8));
+    let mut reader = Unpacker::new(bytes);
+    let mut fits = true;
+    for value in values {
+        *value = reader.pull(width);
+        fits &= *value < bound;
+    }
+    fits & reader.padding_is_zero()
+}
+
+/// Reads up to eight planes of `count` values side by side: value i of plane k becomes word `i·stride + k` of `out`.
+///
+/// Each plane comes with the bound of its values; false when one is not below it or padding is not zero. Words of no plane
+/// stay as they are.
+///
+/// # Panics
+/// When a plane is not exactly as long as its values need, there are more planes than `stride`, or `out` is too short.
+pub fn unpack_lanes(
+    planes: &[(&[u8], u64)],
+    width: u32,
+    count: usize,
+    stride: usize,
+    out: &mut [Line],
+) -> bool {
+    assert!(planes.len() <= stride && stride <= 8);
+    assert!(out.len() * 8 >= count * stride);
+    let words = words_mut(out);
+    let mut fits = true;
+    for (lane, (bytes, bound)) in planes.iter().enumerate() {
+        assert_eq!(bytes.len(), (count * width as usize).div_ceil(8));
+        let mut reader = Unpacker::new(bytes);
+        for place in words[lane..].iter_mut().step_by(stride).take(count) {
+            *place = reader.pull(width);
+            fits &= *place < *bound;
+        }
+        fits &= reader.padding_is_zero();
+    }
+    fits
 }

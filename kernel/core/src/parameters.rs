@@ -21,7 +21,7 @@ pub struct Parameters {
     /// The flooding noise is 2^shift · (a discrete Gaussian of this σ) + a triangle.
     pub flood_shift: u32,
     pub flood_coarse_sigma: u64,
-    /// Low bits that the hint leaves out.
+    /// Low bits that the hint leaves out, so that a coefficient is a whole number of bytes.
     pub hint_dropped_bits: u32,
     /// log2 of the most answers (rows × queries) over the life of a hint.
     pub answer_cap_log2: u32,
@@ -38,8 +38,23 @@ pub const S100: Parameters = Parameters {
     flood_bits: 44,
     flood_shift: 47,
     flood_coarse_sigma: 107,
-    hint_dropped_bits: 45,
+    hint_dropped_bits: 44,
     answer_cap_log2: 28,
+};
+
+pub const S105: Parameters = Parameters {
+    name: "S105",
+    ring_degree: 4096,
+    prime_bits: 35,
+    primes: &[0x7ffff6001, 0x7fffba001, 0x7fffb0001],
+    gradient_bits: 8,
+    hessian_bits: 7,
+    row_samples_log2: 17,
+    flood_bits: 40,
+    flood_shift: 44,
+    flood_coarse_sigma: 74,
+    hint_dropped_bits: 41,
+    answer_cap_log2: 22,
 };
 
 pub const S138: Parameters = Parameters {
@@ -53,30 +68,64 @@ pub const S138: Parameters = Parameters {
     flood_bits: 43,
     flood_shift: 48,
     flood_coarse_sigma: 103,
-    hint_dropped_bits: 46,
+    hint_dropped_bits: 42,
     answer_cap_log2: 28,
 };
 
-/// All sets, finest last.
-pub const SETS: [&Parameters; 2] = [&S100, &S138];
+/// All sets, the fewest bytes a sample and a row first, finest last.
+pub const SETS: [&Parameters; 3] = [&S100, &S105, &S138];
 
-/// Below this many samples the finer set costs little and is taken.
+/// Below this many samples the finest set costs little and is taken.
 pub const FINE_BELOW_SAMPLES: usize = 1 << 17;
 
 /// More blocks than this would overflow the lazy sums of set-up.
 pub const MAX_BLOCKS: usize = 4096;
+
+/// Fewer σ than this from a sum to half a step of Δ are not accepted at a set-up.
+pub const LEAST_MARGIN: f64 = 8.0;
+
+/// How fine the numbers of a job are to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// By the number of samples.
+    Auto,
+    /// The finest set that fits, whatever it costs.
+    Fine,
+    /// The set of fewest bytes that fits.
+    Coarse,
+}
 
 impl Parameters {
     pub fn named(name: &str) -> Option<&'static Self> {
         SETS.into_iter().find(|set| set.name == name)
     }
 
-    /// The set for this many samples when the largest row that will be sent has `largest_row` samples.
-    pub fn choose(samples: usize, largest_row: usize) -> &'static Self {
-        if samples < FINE_BELOW_SAMPLES || largest_row > S100.max_row_samples() {
-            &S138
+    /// The set for this many samples, when the largest row that will be sent has `largest_row` samples and the hint
+    /// is to serve `answers` (rows × queries). None when no set fits.
+    ///
+    /// Sets are in the order of their bytes a sample, bytes a row of the hint, and work: the first that fits is the
+    /// cheapest. Below [`FINE_BELOW_SAMPLES`] the finest is taken unless `precision` says otherwise.
+    pub fn choose(
+        samples: usize,
+        largest_row: usize,
+        answers: u64,
+        precision: Precision,
+    ) -> Option<&'static Self> {
+        let fits = |set: &&Self| {
+            samples <= set.max_samples()
+                && largest_row <= set.max_row_samples()
+                && answers <= set.answer_cap()
+                && set.margin(largest_row) >= LEAST_MARGIN
+        };
+        let fine = match precision {
+            Precision::Auto => samples < FINE_BELOW_SAMPLES,
+            Precision::Fine => true,
+            Precision::Coarse => false,
+        };
+        if fine {
+            SETS.into_iter().rev().find(fits)
         } else {
-            &S100
+            SETS.into_iter().find(fits)
         }
     }
 
@@ -103,12 +152,12 @@ impl Parameters {
         self.prime_bits * self.primes.len() as u32
     }
 
-    /// Bits of one coefficient of the hint.
-    pub fn hint_coefficient_bits(&self) -> u32 {
-        self.modulus_bits() - self.hint_dropped_bits
+    /// Bytes of one coefficient of the hint.
+    pub fn hint_coefficient_size(&self) -> usize {
+        ((self.modulus_bits() - self.hint_dropped_bits) / 8) as usize
     }
 
-    /// Blocks of N samples, the last one perhaps short.
+    /// Ring elements of N samples, the last one perhaps short.
     pub fn blocks(&self, samples: usize) -> usize {
         samples.div_ceil(self.ring_degree)
     }
@@ -117,23 +166,34 @@ impl Parameters {
         MAX_BLOCKS * self.ring_degree
     }
 
-    /// Bytes of a query: the dummy element, then the blocks; only the last may be short.
+    /// Bytes of `count` residues modulo one prime.
+    pub fn plane_size(&self, count: usize) -> usize {
+        (count * self.prime_bits as usize).div_ceil(8)
+    }
+
+    /// Bytes of `count` coefficients of one ring element: a plane for each prime.
+    pub fn element_size(&self, count: usize) -> usize {
+        self.primes.len() * self.plane_size(count)
+    }
+
+    /// Bytes of the encryption of `samples` consecutive samples that begin with a ring element.
     pub fn encrypted_size(&self, samples: usize) -> usize {
-        let bits = self.modulus_bits() as usize;
-        (self.ring_degree * bits).div_ceil(8) + (samples * bits).div_ceil(8)
+        let rest = samples % self.ring_degree;
+        samples / self.ring_degree * self.element_size(self.ring_degree) + self.element_size(rest)
     }
 
     pub fn hint_size(&self, rows: usize) -> usize {
-        rows * self.ring_degree * self.hint_coefficient_bits() as usize / 8
+        rows * self.ring_degree * self.hint_coefficient_size()
     }
 
+    /// Bytes of the answers to one query.
     pub fn answer_size(&self, rows: usize) -> usize {
         (rows * self.modulus_bits() as usize).div_ceil(8)
     }
 
-    /// σ of what is left of the errors in an answer, for the largest row: 3.2·√(n_max + 4N/3).
-    pub fn leftover_sigma(&self) -> f64 {
-        let terms = self.max_row_samples() as f64 + 4.0 * self.ring_degree as f64 / 3.0;
+    /// σ of what is left of the errors in an answer, for a row of this many samples: 3.2·√(n + 4N/3).
+    pub fn leftover_sigma(&self, row_samples: usize) -> f64 {
+        let terms = row_samples as f64 + 4.0 * self.ring_degree as f64 / 3.0;
         crate::sampling::ERROR_SIGMA * terms.sqrt()
     }
 
@@ -144,10 +204,23 @@ impl Parameters {
         (coarse + 1.0 / 6.0).sqrt() * f64::from(self.flood_shift).exp2()
     }
 
-    /// σ of everything that a decryption rounds away: flood, leftover, dropped bits of the hint.
-    pub fn noise_sigma(&self) -> f64 {
+    /// σ of everything that a decryption rounds away, for a row of this many samples: flood, leftover, dropped bits
+    /// of the hint.
+    pub fn noise_sigma(&self, row_samples: usize) -> f64 {
         let dropped =
             f64::from(self.hint_dropped_bits).exp2() * (self.ring_degree as f64 / 18.0).sqrt();
-        (self.flood_sigma().powi(2) + self.leftover_sigma().powi(2) + dropped.powi(2)).sqrt()
+        let leftover = self.leftover_sigma(row_samples);
+        (self.flood_sigma().powi(2) + leftover.powi(2) + dropped.powi(2)).sqrt()
+    }
+
+    /// log2 of Δ = ⌊q / 2^P⌋, a little too low.
+    fn step_log2(&self) -> f64 {
+        let modulus: f64 = self.primes.iter().map(|prime| (*prime as f64).log2()).sum();
+        modulus - f64::from(self.payload_bits()) - 1e-9
+    }
+
+    /// How many σ of the noise fit in half a step of Δ when the largest row has this many samples.
+    pub fn margin(&self, row_samples: usize) -> f64 {
+        (self.step_log2() - 1.0).exp2() / self.noise_sigma(row_samples)
     }
 }

@@ -1,8 +1,10 @@
 //! The static-hint histogram: exact sums, a big-integer reference bit for bit, its noise, and what it refuses.
 
-use hanse_kernel::histogram::{Guest, Hint, Host, Query, Refusal, Sums};
-use hanse_kernel::packing::{Packer, Unpacker};
-use hanse_kernel::parameters::{Parameters, S100, S138, SETS};
+use hanse_kernel::histogram::{
+    Columns, Guest, Hint, Host, Level, Plane, Refusal, Sums, block_samples, blocks,
+};
+use hanse_kernel::packing::{Packer, Unpacker, pack_plane};
+use hanse_kernel::parameters::{Parameters, Precision, S100, S105, S138, SETS};
 use hanse_kernel::prg::{Stream, derive};
 use hanse_kernel::ring::{PublicElement, Ring};
 use hanse_kernel::sampling::{Flood, fill_gaussian, fill_ternary};
@@ -24,11 +26,116 @@ fn words(seed: u64) -> impl Iterator<Item = u64> {
     })
 }
 
+/// A host with its hint.
+struct HintedHost {
+    host: Host,
+    hint: Vec<u8>,
+}
+
+impl std::ops::Deref for HintedHost {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl HintedHost {
+    fn hint(&self) -> &[u8] {
+        &self.hint
+    }
+
+    /// Answers a whole level in wire form.
+    fn answer_level(
+        &self,
+        queries: usize,
+        bytes: &[u8],
+        seed: &[u8; 32],
+        mask: Option<&[u8]>,
+        parameters: &Parameters,
+    ) -> Result<Vec<u8>, Refusal> {
+        let dummies = queries * parameters.element_size(parameters.ring_degree);
+        let (dummies, mut rest) = bytes.split_at(dummies.min(bytes.len()));
+        let mut summing = self.begin(queries, dummies, mask)?;
+        for block in 0..blocks(self.samples()) {
+            let count = block_samples(self.samples(), block);
+            let last = block + 1 == blocks(self.samples());
+            let size = queries * parameters.encrypted_size(count);
+            let (own, later) = rest.split_at(if last {
+                rest.len()
+            } else {
+                size.min(rest.len())
+            });
+            self.add(&mut summing, own)?;
+            rest = later;
+        }
+        self.finish(summing, seed)
+    }
+}
+
+/// A level of queries and all that it sends.
+struct Query {
+    parameters: &'static Parameters,
+    level: Level,
+    ciphertext: Vec<u8>,
+}
+
+impl Query {
+    fn of(guest: &Guest, parameters: &'static Parameters, level: Level) -> Self {
+        let mut ciphertext = vec![0; guest.dummies_size(&level)];
+        guest
+            .dummies(&level, &mut ciphertext)
+            .expect("its own level");
+        for block in 0..guest.blocks() {
+            let mut bytes = vec![0; guest.block_size(&level, block)];
+            guest
+                .encrypt(&level, block, &mut bytes)
+                .expect("its own level");
+            ciphertext.extend(bytes);
+        }
+        Self {
+            parameters,
+            level,
+            ciphertext,
+        }
+    }
+
+    fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+
+    fn secret(&self) -> &[i8] {
+        self.level.secrets()
+    }
+
+    fn asked(&self, host: &HintedHost, seed: &[u8; 32]) -> Result<Vec<u8>, Refusal> {
+        host.answer_level(
+            self.level.queries(),
+            &self.ciphertext,
+            seed,
+            None,
+            self.parameters,
+        )
+    }
+}
+
+/// One query over all samples.
+fn encrypt(guest: &Guest, g: &[i32], h: &[i32], seed: &[u8; 32]) -> Result<Level, Refusal> {
+    let plane = Plane {
+        gradients: g,
+        hessians: h,
+        slots: &vec![0; h.len()],
+        queries: 1,
+    };
+    guest.begin(&[plane], seed)
+}
+
 struct Case {
     parameters: &'static Parameters,
     samples: usize,
     codes: Vec<u8>,
     bins: Vec<i32>,
+    missing: Vec<u8>,
     omitted: Vec<i32>,
     gradients: Vec<i32>,
     hessians: Vec<i32>,
@@ -67,39 +174,61 @@ impl Case {
             samples,
             codes,
             bins: bins.to_vec(),
+            missing: vec![0; bins.len()],
             omitted: omitted.to_vec(),
             gradients,
             hessians,
         }
     }
 
-    fn host(&self) -> Host {
+    fn host(&self) -> HintedHost {
         self.try_host().expect("rows fit")
     }
 
-    fn try_host(&self) -> Result<Host, Refusal> {
-        Host::set_up(
-            self.parameters,
-            &PUBLIC,
-            &SET_UP,
-            self.codes.clone(),
-            &self.bins,
-            &self.omitted,
-        )
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            codes: &self.codes,
+            bins: &self.bins,
+            missing: &self.missing,
+            omitted: &self.omitted,
+        }
+    }
+
+    fn try_host(&self) -> Result<HintedHost, Refusal> {
+        self.host_of(&SET_UP)
+    }
+
+    fn host_of(&self, seed: &[u8; 32]) -> Result<HintedHost, Refusal> {
+        let (host, hint) = Host::set_up(self.parameters, &PUBLIC, seed, self.columns())?;
+        Ok(HintedHost { host, hint })
+    }
+
+    /// What the key of a set-up is bound to, for fewer than 2^20 codes.
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = blake3::Hasher::new();
+        digest.update(&(self.codes.len() as u64).to_le_bytes());
+        digest.update(blake3::hash(&self.codes).as_bytes());
+        for numbers in [&self.bins, &self.omitted] {
+            digest.update(&(numbers.len() as u64).to_le_bytes());
+            numbers.iter().for_each(|number| {
+                digest.update(&number.to_le_bytes());
+            });
+        }
+        *digest.update(&self.missing).finalize().as_bytes()
     }
 
     fn guest(&self) -> Guest {
         Guest::new(self.parameters, &PUBLIC, self.samples).expect("samples fit")
     }
 
-    fn hint(&self, host: &Host) -> Hint {
-        Hint::parse(self.parameters, host.hint(), host.rows()).expect("the hint is well formed")
+    fn hint<'a>(&self, host: &'a HintedHost) -> Hint<&'a [u8]> {
+        Hint::parse(self.parameters, host.hint(), &host.rows_of_features())
+            .expect("the hint is well formed")
     }
 
     fn encrypt(&self, guest: &Guest, seed: &[u8; 32]) -> Query {
-        guest
-            .encrypt(&self.gradients, &self.hessians, seed)
-            .expect("the vector fits")
+        let level = encrypt(guest, &self.gradients, &self.hessians, seed);
+        Query::of(guest, self.parameters, level.expect("the vector fits"))
     }
 
     /// The codes of each sent row's feature, and its bin.
@@ -107,10 +236,12 @@ impl Case {
         let mut rows = Vec::new();
         for (feature, (bins, omitted)) in self.bins.iter().zip(&self.omitted).enumerate() {
             let column = &self.codes[feature * self.samples..][..self.samples];
+            let missing = (self.missing[feature] != 0).then_some(*bins);
             rows.extend(
                 (0..*bins)
-                    .filter(|bin| bin != omitted)
-                    .map(|bin| (column, bin as u8)),
+                    .chain(missing)
+                    .filter(|cell| cell != omitted)
+                    .map(|cell| (column, if cell == *bins { 255 } else { cell as u8 })),
             );
         }
         rows
@@ -137,11 +268,11 @@ impl Case {
     fn federated(&self) -> Sums {
         let (host, guest) = (self.host(), self.guest());
         let query = self.encrypt(&guest, &QUERY);
-        let answer = host
-            .answer(query.ciphertext(), &FLOOD)
+        let answer = query
+            .asked(&host, &FLOOD)
             .expect("the query is well formed");
         guest
-            .decrypt(&query, &self.hint(&host), &answer)
+            .decrypt(&query.level, &self.hint(&host), &answer, None)
             .expect("the answer is within the budget")
     }
 }
@@ -154,7 +285,7 @@ fn sums_are_exact_in_both_sets_at_awkward_sizes() {
         let case = Case::random(
             parameters,
             samples,
-            &[3, 7, 256, 1],
+            &[3, 7, 255, 1],
             &[0, 6, 17, 0],
             samples as u64,
         );
@@ -185,11 +316,11 @@ fn a_row_of_the_most_samples_is_exact_at_both_extremes_and_one_more_is_refused()
         for (index, (g, h)) in extremes(parameters).into_iter().enumerate() {
             (case.gradients, case.hessians) = (vec![g; samples], vec![h; samples]);
             let query = case.encrypt(&guest, &[index as u8; 32]);
-            let answer = host
-                .answer(query.ciphertext(), &[index as u8; 32])
+            let answer = query
+                .asked(&host, &[index as u8; 32])
                 .expect("the query is well formed");
             let sums = guest
-                .decrypt(&query, &hint, &answer)
+                .decrypt(&query.level, &hint, &answer, None)
                 .expect("within the budget");
             assert_eq!(
                 sums.gradients,
@@ -228,11 +359,9 @@ fn one_ciphertext_serves_several_hosts_and_one_hint_many_queries() {
     for round in 0..3 {
         let query = first.encrypt(&guest, &[round; 32]);
         for (case, host) in [&first, &second].into_iter().zip(&hosts) {
-            let answer = host
-                .answer(query.ciphertext(), &[round; 32])
-                .expect("well formed");
+            let answer = query.asked(host, &[round; 32]).expect("well formed");
             assert_eq!(
-                guest.decrypt(&query, &case.hint(host), &answer),
+                guest.decrypt(&query.level, &case.hint(host), &answer, None),
                 Ok(case.plain())
             );
         }
@@ -300,7 +429,8 @@ impl<'a> Reference<'a> {
         let parameters = case.parameters;
         let degree = parameters.ring_degree;
         let blocks = parameters.blocks(case.samples);
-        let key = derive(&SET_UP, "hanse histogram set-up", &[]);
+        let parts: [&[u8]; 3] = [parameters.name.as_bytes(), &PUBLIC, &case.digest()];
+        let key = derive(&SET_UP, "hanse histogram set-up", &parts);
         let draw = |fill: fn(&mut Stream, &mut [i8]), stream: &mut Stream| {
             let mut values = vec![0; degree];
             fill(stream, &mut values);
@@ -313,18 +443,27 @@ impl<'a> Reference<'a> {
             dummies.push(draw(fill_ternary, &mut stream));
             row_errors.push(draw(fill_gaussian, &mut stream));
         }
-        let digest = |values: &[i32]| {
-            let bytes: Vec<u8> = values
+        // one plane of one query: digests of chunks of 2^16 samples, then of the plane
+        let slots = vec![0u16; case.samples];
+        let mut digest = blake3::Hasher::new();
+        digest.update(&1u64.to_le_bytes());
+        digest.update(&(case.samples as u64).to_le_bytes());
+        for start in (0..case.samples).step_by(1 << 16) {
+            let range = start..case.samples.min(start + (1 << 16));
+            let mut bytes: Vec<u8> = case.gradients[range.clone()]
                 .iter()
+                .chain(&case.hessians[range.clone()])
                 .flat_map(|value| value.to_le_bytes())
                 .collect();
-            *blake3::hash(&bytes).as_bytes()
-        };
-        let key = derive(
+            bytes.extend(slots[range].iter().flat_map(|slot| slot.to_le_bytes()));
+            digest.update(blake3::hash(&bytes).as_bytes());
+        }
+        let level = derive(
             &QUERY,
-            "hanse histogram query",
-            &[&digest(&case.gradients), &digest(&case.hessians)],
+            "hanse histogram level",
+            &[digest.finalize().as_bytes()],
         );
+        let key = derive(&level, "hanse histogram query", &[&0u64.to_le_bytes()]);
         let secret = draw(fill_ternary, &mut Stream::new(&key, 0));
         let errors = (0..=blocks as u64)
             .map(|block| draw(fill_gaussian, &mut Stream::new(&key, 1 + block)))
@@ -437,11 +576,39 @@ fn remainder_theorem(parameters: &Parameters, residues: [u64; 3]) -> BigInt {
     BigInt::from_biguint(Sign::Plus, terms.sum::<BigUint>() % modulus)
 }
 
-/// Number `index` of a query or an answer, by its place: every block ends at a whole byte, so places do not shift.
+/// Sum `index` of an answer.
 fn residues_at(parameters: &Parameters, bytes: &[u8], index: usize) -> BigInt {
     let mut reader = reader_at(bytes, index * parameters.modulus_bits() as usize);
     let mut residues = [0; 3];
     for residue in residues.iter_mut().take(parameters.primes.len()) {
+        *residue = reader.pull(parameters.prime_bits);
+    }
+    remainder_theorem(parameters, residues)
+}
+
+/// Coefficient `slot` of ring element `element` of a query over fewer than 2^16 samples, the dummy element being the first.
+fn coefficient_at(
+    parameters: &Parameters,
+    samples: usize,
+    bytes: &[u8],
+    element: usize,
+    slot: usize,
+) -> BigInt {
+    let degree = parameters.ring_degree;
+    let count = if element == 0 {
+        degree
+    } else {
+        degree.min(samples - (element - 1) * degree)
+    };
+    let start = element * parameters.element_size(degree);
+    let mut residues = [0; 3];
+    for (place, residue) in residues
+        .iter_mut()
+        .enumerate()
+        .take(parameters.primes.len())
+    {
+        let plane = start + place * parameters.plane_size(count);
+        let mut reader = reader_at(&bytes[plane..], slot * parameters.prime_bits as usize);
         *residue = reader.pull(parameters.prime_bits);
     }
     remainder_theorem(parameters, residues)
@@ -456,15 +623,12 @@ fn reader_at(bytes: &[u8], bit: usize) -> Unpacker<'_> {
 }
 
 fn hint_at(parameters: &Parameters, hint: &[u8], row: usize, slot: usize) -> BigInt {
-    let width = parameters.hint_coefficient_bits();
-    let mut reader = reader_at(hint, (row * parameters.ring_degree + slot) * width as usize);
-    let low = reader.pull(width.min(64));
-    let high = if width > 64 {
-        reader.pull(width - 64)
-    } else {
-        0
-    };
-    BigInt::from(high) << 64 | BigInt::from(low)
+    let row = &hint[row * parameters.hint_size(1)..][..parameters.hint_size(1)];
+    let bytes: Vec<u8> = row
+        .chunks(parameters.ring_degree)
+        .map(|plane| plane[slot])
+        .collect();
+    BigInt::from_bytes_le(Sign::Plus, &bytes)
 }
 
 #[test]
@@ -497,31 +661,42 @@ fn hint_query_and_answer_equal_the_big_integer_reference_bit_for_bit() {
             if place < degree + case.samples {
                 let expected = reference.query_at(place / degree, place % degree);
                 assert_eq!(
-                    residues_at(parameters, query.ciphertext(), place),
+                    coefficient_at(
+                        parameters,
+                        case.samples,
+                        query.ciphertext(),
+                        place / degree,
+                        place % degree
+                    ),
                     expected,
                     "place {place}"
                 );
             }
         }
 
-        let answer = host
-            .answer(query.ciphertext(), &FLOOD)
-            .expect("well formed");
+        let answer = query.asked(&host, &FLOOD).expect("well formed");
+        let mut binding = blake3::Hasher::new();
+        binding.update(&0u64.to_le_bytes());
+        binding.update(&query.ciphertext()[..parameters.element_size(degree)]);
         let key = derive(
             &FLOOD,
             "hanse histogram flood",
-            &[blake3::hash(query.ciphertext()).as_bytes()],
+            &[binding.finalize().as_bytes()],
         );
         let flood = Flood::new(parameters.flood_shift, parameters.flood_coarse_sigma);
         let mut stream = Stream::new(&key, 0);
-        let dummy: Vec<BigInt> = (0..degree)
-            .map(|slot| residues_at(parameters, query.ciphertext(), slot))
+        let coefficient = |element: usize, slot: usize| {
+            coefficient_at(parameters, case.samples, query.ciphertext(), element, slot)
+        };
+        let dummy: Vec<BigInt> = (0..degree).map(|slot| coefficient(0, slot)).collect();
+        let samples: Vec<BigInt> = (0..case.samples)
+            .map(|sample| coefficient(1 + sample / degree, sample % degree))
             .collect();
         for (row, (column, bin)) in case.rows().into_iter().enumerate() {
             let noise = flood.sample(&mut stream);
             let mut sum = Reference::product_at(&dummy, &reference.dummies[row], 0) + noise;
             for (sample, _) in column.iter().enumerate().filter(|(_, code)| **code == bin) {
-                sum += residues_at(parameters, query.ciphertext(), degree + sample);
+                sum += &samples[sample];
             }
             assert_eq!(
                 residues_at(parameters, &answer, row),
@@ -542,7 +717,7 @@ fn deviation(values: &[f64]) -> f64 {
 fn the_leftover_is_as_wide_as_its_formula() {
     for parameters in SETS {
         let degree = parameters.ring_degree;
-        let case = Case::random(parameters, degree + 900, &[256; 12], &[0; 12], 6);
+        let case = Case::random(parameters, degree + 900, &[255; 12], &[0; 12], 6);
         let reference = Reference::drawn(&case);
         let leftovers: Vec<f64> = (0..case.rows().len())
             .map(|row| {
@@ -562,7 +737,7 @@ fn the_leftover_is_as_wide_as_its_formula() {
 #[test]
 fn the_whole_noise_of_an_answer_is_as_wide_as_its_formula() {
     for parameters in SETS {
-        let case = Case::random(parameters, 3000, &[256; 4], &[0; 4], 7);
+        let case = Case::random(parameters, 3000, &[255; 4], &[0; 4], 7);
         let (host, guest) = (case.host(), case.guest());
         let query = case.encrypt(&guest, &QUERY);
         let modulus: BigInt = parameters
@@ -590,9 +765,7 @@ fn the_whole_noise_of_an_answer_is_as_wide_as_its_formula() {
             .collect();
         let mut noises = Vec::new();
         for round in 0..4 {
-            let answer = host
-                .answer(query.ciphertext(), &[round; 32])
-                .expect("well formed");
+            let answer = query.asked(&host, &[round; 32]).expect("well formed");
             noises.extend(known.iter().enumerate().map(|(row, known)| {
                 let noise = residues_at(parameters, &answer, row) - known;
                 let noise = ((noise % &modulus) + &modulus) % &modulus;
@@ -604,13 +777,13 @@ fn the_whole_noise_of_an_answer_is_as_wide_as_its_formula() {
                 i64::try_from(centred).expect("far below a word") as f64
             }));
         }
-        let ratio = deviation(&noises) / parameters.noise_sigma();
+        let ratio = deviation(&noises) / parameters.noise_sigma(parameters.max_row_samples());
         assert!((ratio - 1.0).abs() < 0.05, "{} {ratio}", parameters.name);
         let worst = noises
             .iter()
             .fold(0f64, |worst, noise| worst.max(noise.abs()));
         assert!(
-            worst < 6.0 * parameters.noise_sigma(),
+            worst < 6.0 * parameters.noise_sigma(parameters.max_row_samples()),
             "{} {worst}",
             parameters.name
         );
@@ -622,7 +795,7 @@ fn the_whole_noise_of_an_answer_is_as_wide_as_its_formula() {
 /// A small case with everything that goes over the wire.
 struct Wire {
     case: Case,
-    host: Host,
+    host: HintedHost,
     guest: Guest,
     query: Query,
     answer: Vec<u8>,
@@ -633,9 +806,7 @@ impl Wire {
         let case = Case::random(parameters, 1001, &[3, 4], &[0, 2], 8);
         let (host, guest) = (case.host(), case.guest());
         let query = case.encrypt(&guest, &QUERY);
-        let answer = host
-            .answer(query.ciphertext(), &FLOOD)
-            .expect("well formed");
+        let answer = query.asked(&host, &FLOOD).expect("well formed");
         Self {
             case,
             host,
@@ -645,9 +816,14 @@ impl Wire {
         }
     }
 
+    fn answer_to(&self, query: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.host
+            .answer_level(1, query, &FLOOD, None, self.case.parameters)
+    }
+
     fn decrypt(&self, answer: &[u8]) -> Result<Sums, Refusal> {
         self.guest
-            .decrypt(&self.query, &self.case.hint(&self.host), answer)
+            .decrypt(&self.query.level, &self.case.hint(&self.host), answer, None)
     }
 }
 
@@ -675,16 +851,13 @@ fn sizes_are_what_the_parameters_say() {
         let wire = Wire::new(parameters);
         assert_eq!(
             wire.query.ciphertext().len(),
-            parameters.encrypted_size(1001)
+            parameters.element_size(parameters.ring_degree) + parameters.encrypted_size(1001)
         );
         assert_eq!(wire.host.hint().len(), parameters.hint_size(5));
         assert_eq!(wire.answer.len(), parameters.answer_size(5));
     }
-    assert_eq!(
-        S100.encrypted_size(1 << 20),
-        4096 * 100 / 8 + (1 << 20) * 100 / 8
-    );
-    assert_eq!((S100.hint_size(1), S138.hint_size(1)), (28_160, 94_208));
+    assert_eq!(S100.encrypted_size(1 << 20), (1 << 20) * 100 / 8);
+    assert_eq!((S100.hint_size(1), S138.hint_size(1)), (28_672, 98_304));
 }
 
 #[test]
@@ -693,7 +866,7 @@ fn malformed_queries_hints_and_answers_are_refused() {
         let wire = Wire::new(parameters);
         for query in spoilt(wire.query.ciphertext()) {
             assert!(
-                is_malformed(wire.host.answer(&query, &FLOOD)),
+                is_malformed(wire.answer_to(&query)),
                 "query of {} bytes",
                 query.len()
             );
@@ -708,15 +881,15 @@ fn malformed_queries_hints_and_answers_are_refused() {
         let hint = wire.host.hint();
         for bytes in [
             &hint[1..],
-            &[hint, &[0]].concat(),
+            &[hint, &[0]].concat()[..],
             &[],
             &vec![0xff; hint.len()],
         ] {
-            assert!(is_malformed(Hint::parse(parameters, bytes, 5)));
+            assert!(is_malformed(Hint::parse(parameters, bytes, &[2, 3])));
         }
-        assert!(is_malformed(Hint::parse(parameters, hint, 4)));
-        assert!(is_malformed(Hint::parse(parameters, hint, 6)));
-        assert!(is_malformed(Hint::parse(parameters, &[], 0)));
+        assert!(is_malformed(Hint::parse(parameters, hint, &[2, 2])));
+        assert!(is_malformed(Hint::parse(parameters, hint, &[6])));
+        assert!(is_malformed(Hint::parse(parameters, &[][..], &[])));
     }
 }
 
@@ -737,8 +910,11 @@ fn a_residue_equal_to_its_prime_is_refused_and_one_below_is_read() {
                 packer.finish();
                 assert_eq!(is_malformed(wire.decrypt(&answer)), refused);
                 let mut query = wire.query.ciphertext().to_vec();
-                query[..answer.len() - 1].copy_from_slice(&answer[..answer.len() - 1]);
-                assert_eq!(is_malformed(wire.host.answer(&query, &FLOOD)), refused);
+                let plane = &mut query[place * parameters.plane_size(parameters.ring_degree)..];
+                let eight = [residue, 0, 0, 0, 0, 0, 0, 0];
+                let bytes = parameters.prime_bits as usize;
+                pack_plane(&eight, parameters.prime_bits, &mut plane[..bytes]);
+                assert_eq!(is_malformed(wire.answer_to(&query)), refused);
             }
         }
     }
@@ -751,25 +927,21 @@ fn answers_that_belong_to_something_else_are_outside_the_noise_budget() {
         let case = &wire.case;
         let hint = case.hint(&wire.host);
         assert_eq!(
-            wire.guest.decrypt(&wire.query, &hint, &wire.answer),
+            wire.guest
+                .decrypt(&wire.query.level, &hint, &wire.answer, None),
             Ok(case.plain())
         );
         let other_query = case.encrypt(&wire.guest, &[77; 32]);
         assert_eq!(
-            wire.guest.decrypt(&other_query, &hint, &wire.answer),
+            wire.guest
+                .decrypt(&other_query.level, &hint, &wire.answer, None),
             Err(Refusal::NoiseBudget)
         );
-        let other_host = Host::set_up(
-            parameters,
-            &PUBLIC,
-            &[78; 32],
-            case.codes.clone(),
-            &case.bins,
-            &case.omitted,
-        );
-        let other_hint = case.hint(&other_host.expect("rows fit"));
+        let other_host = case.host_of(&[78; 32]).expect("rows fit");
+        let other_hint = case.hint(&other_host);
         assert_eq!(
-            wire.guest.decrypt(&wire.query, &other_hint, &wire.answer),
+            wire.guest
+                .decrypt(&wire.query.level, &other_hint, &wire.answer, None),
             Err(Refusal::NoiseBudget)
         );
         assert_eq!(
@@ -778,12 +950,9 @@ fn answers_that_belong_to_something_else_are_outside_the_noise_budget() {
         );
         let stranger = Guest::new(parameters, &[79; 32], case.samples).expect("samples fit");
         let query = case.encrypt(&stranger, &QUERY);
-        let answer = wire
-            .host
-            .answer(query.ciphertext(), &FLOOD)
-            .expect("well formed");
+        let answer = query.asked(&wire.host, &FLOOD).expect("well formed");
         assert_eq!(
-            stranger.decrypt(&query, &hint, &answer),
+            stranger.decrypt(&query.level, &hint, &answer, None),
             Err(Refusal::NoiseBudget),
             "another public seed"
         );
@@ -812,7 +981,7 @@ fn shifted(parameters: &Parameters, answer: &[u8], rows: usize, offset: &BigInt)
 fn noise_within_the_margin_decodes_and_noise_near_half_a_step_is_an_error_of_the_whole_answer() {
     for parameters in SETS {
         let wire = Wire::new(parameters);
-        let sigma = parameters.noise_sigma();
+        let sigma = parameters.noise_sigma(parameters.max_row_samples());
         for (offset, within) in [(5.0, true), (-5.0, true), (9.4, false), (-9.4, false)] {
             let offset = BigInt::from((offset * sigma) as i64);
             let decrypted = wire.decrypt(&shifted(parameters, &wire.answer, 5, &offset));
@@ -841,16 +1010,18 @@ fn noise_within_the_margin_decodes_and_noise_near_half_a_step_is_an_error_of_the
 #[test]
 fn tables_that_do_not_fit_together_are_refused_in_words() {
     let case = Case::random(&S138, 100, &[3, 4], &[0, 2], 9);
-    let refuse = |codes: &[u8], bins: &[i32], omitted: &[i32]| match Host::set_up(
-        &S138,
-        &PUBLIC,
-        &SET_UP,
-        codes.to_vec(),
-        bins,
-        omitted,
-    ) {
-        Err(Refusal::Invalid(text)) => text,
-        other => panic!("not refused: {:?}", other.err()),
+    let refuse = |codes: &[u8], bins: &[i32], omitted: &[i32]| {
+        let missing = vec![0; bins.len()];
+        let columns = Columns {
+            codes,
+            bins,
+            missing: &missing,
+            omitted,
+        };
+        match Host::set_up(&S138, &PUBLIC, &SET_UP, columns) {
+            Err(Refusal::Invalid(text)) => text,
+            other => panic!("not refused: {:?}", other.err()),
+        }
     };
     let codes = &case.codes;
     assert!(refuse(codes, &[3], &[0, 0]).contains("same features"));
@@ -859,7 +1030,7 @@ fn tables_that_do_not_fit_together_are_refused_in_words() {
     assert!(refuse(codes, &[], &[]).contains("same features"));
     assert!(refuse(codes, &[2, 4], &[0, 0]).contains("feature 0 has code 2"));
     assert!(refuse(codes, &[0, 4], &[0, 0]).contains("feature 0 has 0 bins"));
-    assert!(refuse(codes, &[3, 257], &[0, 0]).contains("feature 1 has 257 bins"));
+    assert!(refuse(codes, &[3, 256], &[0, 0]).contains("feature 1 has 256 bins"));
     assert!(refuse(codes, &[3, 4], &[0, 4]).contains("feature 1 omits bin 4"));
     assert!(refuse(codes, &[3, 4], &[-1, 0]).contains("feature 0 omits bin -1"));
     assert!(refuse(&[0; 100], &[1], &[0]).contains("no row"));
@@ -869,9 +1040,9 @@ fn tables_that_do_not_fit_together_are_refused_in_words() {
 fn vectors_out_of_range_are_refused() {
     for parameters in SETS {
         let guest = Guest::new(parameters, &PUBLIC, 10).expect("samples fit");
-        let encrypt = |g: i32, h: i32| guest.encrypt(&[g; 10], &[h; 10], &QUERY).map(|_| ());
+        let in_range = |g: i32, h: i32| encrypt(&guest, &[g; 10], &[h; 10], &QUERY).map(|_| ());
         for (g, h) in extremes(parameters) {
-            assert_eq!(encrypt(g, h), Ok(()));
+            assert_eq!(in_range(g, h), Ok(()));
         }
         let half = 1 << (parameters.gradient_bits - 1);
         for (g, h) in [
@@ -882,10 +1053,13 @@ fn vectors_out_of_range_are_refused() {
             (i32::MIN, 0),
             (0, i32::MAX),
         ] {
-            assert!(matches!(encrypt(g, h), Err(Refusal::Invalid(_))), "{g} {h}");
+            assert!(
+                matches!(in_range(g, h), Err(Refusal::Invalid(_))),
+                "{g} {h}"
+            );
         }
-        assert!(guest.encrypt(&[0; 9], &[0; 10], &QUERY).is_err());
-        assert!(guest.encrypt(&[0; 10], &[0; 11], &QUERY).is_err());
+        assert!(encrypt(&guest, &[0; 9], &[0; 10], &QUERY).is_err());
+        assert!(encrypt(&guest, &[0; 10], &[0; 11], &QUERY).is_err());
         assert!(Guest::new(parameters, &PUBLIC, 0).is_err());
         assert!(Guest::new(parameters, &PUBLIC, parameters.max_samples() + 1).is_err());
     }
@@ -916,27 +1090,60 @@ fn queries_and_hints_of_unlike_data_look_alike() {
         |bytes: &[u8]| bytes.iter().map(|byte| f64::from(*byte)).sum::<f64>() / bytes.len() as f64;
     let guest = Guest::new(&S100, &PUBLIC, 4096).expect("samples fit");
     for (tag, (g, h)) in extremes(&S100).into_iter().enumerate() {
-        let query = guest
-            .encrypt(&[g; 4096], &[h; 4096], &[tag as u8; 32])
-            .expect("in range");
+        let level = encrypt(&guest, &[g; 4096], &[h; 4096], &[tag as u8; 32]).expect("in range");
+        let query = Query::of(&guest, &S100, level);
         // 102 400 bytes of standard deviation 73.9: σ of the mean is 0.23
         assert!((mean(query.ciphertext()) - 127.5).abs() < 1.2);
     }
     for share in [1, 4095] {
         let codes: Vec<u8> = (0..4096).map(|sample| u8::from(sample < share)).collect();
-        let host = Host::set_up(&S100, &PUBLIC, &SET_UP, codes, &[2], &[0]).expect("rows fit");
+        let mut case = Case::random(&S100, 4096, &[2], &[0], 11);
+        case.codes = codes;
+        let host = case.host();
         assert!((mean(host.hint()) - 127.5).abs() < 2.2);
     }
 }
 
 #[test]
-fn the_set_follows_samples_and_largest_row() {
-    assert_eq!(Parameters::choose(50_000, 0).name, "S138");
-    assert_eq!(Parameters::choose((1 << 17) - 1, 0).name, "S138");
-    assert_eq!(Parameters::choose(1 << 17, 1 << 16).name, "S100");
-    assert_eq!(Parameters::choose(1 << 17, (1 << 16) + 1).name, "S138");
+fn the_set_follows_samples_largest_row_answers_and_precision() {
+    let choose = |samples, largest_row, answers, precision| {
+        Parameters::choose(samples, largest_row, answers, precision).map(|set| set.name)
+    };
+    let auto =
+        |samples, largest_row, answers| choose(samples, largest_row, answers, Precision::Auto);
+    assert_eq!(auto(50_000, 0, 0), Some("S138"));
+    assert_eq!(auto((1 << 17) - 1, 0, 0), Some("S138"));
+    assert_eq!(auto(1 << 17, 1 << 16, 0), Some("S100"));
+    assert_eq!(auto(1 << 17, (1 << 16) + 1, 0), Some("S105"));
+    assert_eq!(auto(1 << 17, (1 << 16) + 1, (1 << 22) + 1), Some("S138"));
+    assert_eq!(auto(1 << 18, (1 << 17) + 1, 0), Some("S138"));
+    assert_eq!(auto(1 << 22, (1 << 20) + 1, 0), None);
+    assert_eq!(auto(1 << 17, 1, (1 << 28) + 1), None);
+    assert_eq!(auto((1 << 24) + 1, 1, 1), Some("S138"));
+    assert_eq!(auto((1 << 25) + 1, 1, 1), None);
+    assert_eq!(choose(100, 10, 1, Precision::Coarse), Some("S100"));
+    assert_eq!(choose(1 << 20, 10, 1, Precision::Fine), Some("S138"));
     assert_eq!(Parameters::named("S138"), Some(&S138));
     assert_eq!(Parameters::named("S99"), None);
+}
+
+#[test]
+fn the_margin_is_half_a_step_over_the_noise_of_the_largest_row() {
+    for parameters in SETS {
+        let most = parameters.max_row_samples();
+        assert!(parameters.margin(most) > 9.3);
+        let modulus: f64 = parameters
+            .primes
+            .iter()
+            .map(|prime| *prime as f64)
+            .product();
+        for row in [1, most, 1 << 40] {
+            let step = modulus / f64::from(parameters.payload_bits()).exp2();
+            let expected = step / 2.0 / parameters.noise_sigma(row);
+            assert!((parameters.margin(row) / expected - 1.0).abs() < 1e-6);
+        }
+    }
+    assert_eq!(S105.max_row_samples(), 1 << 17);
 }
 
 #[test]
@@ -950,8 +1157,9 @@ fn the_wire_form_is_pinned() {
     assert_eq!(
         digests,
         [
-            ["4702b222b0b01afe", "9e6bc40eabdd1ed2", "5ec2ba90f5a36404"],
-            ["f6ba4c994712edcc", "612991ed93450832", "1015ce338b49d561"]
+            ["aa7a0bd93cf70f19", "9b4125cc19db8643", "e707c9a47c24e633"],
+            ["402c10bb3fc7056e", "c34b3289df1c0828", "00a7a261b3aa5012"],
+            ["6348cc2b1199f3c6", "a8b65550be92ee9d", "5c02c8942e968732"]
         ]
     );
 }

@@ -1,12 +1,17 @@
 //! Face of `hanse_kernel::histogram`.
 
-use hanse_kernel::histogram::{Guest, Hint, Host, Query, Refusal};
-use hanse_kernel::parameters::{Parameters, SETS};
+use std::sync::{Arc, Mutex};
+
+use hanse_kernel::histogram::{
+    BLOCK, Columns, Guest, Hint, Host, Level, MAX_QUERIES, Plane, Refusal, Summing,
+};
+use hanse_kernel::parameters::{Parameters, Precision, SETS};
 use hanse_kernel::threads;
 use pyo3::buffer::PyBuffer;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::columns;
@@ -30,8 +35,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<HistogramSet>()?;
     module.add_class::<HistogramHost>()?;
     module.add_class::<HistogramGuest>()?;
-    module.add_class::<HistogramQuery>()?;
+    module.add_class::<HistogramLevel>()?;
+    module.add_class::<HistogramSumming>()?;
     module.add_class::<HistogramHint>()?;
+    module.add("HISTOGRAM_BLOCK", BLOCK)?;
+    module.add("HISTOGRAM_MAX_QUERIES", MAX_QUERIES)?;
     module.add_function(wrap_pyfunction!(histogram_sets, module)?)?;
     module.add_function(wrap_pyfunction!(histogram_set_for, module)?)
 }
@@ -67,6 +75,13 @@ struct HistogramSet {
     hint_row_size: usize,
 }
 
+#[pymethods]
+impl HistogramSet {
+    fn margin(&self, row_samples: usize) -> f64 {
+        Parameters::named(self.name).map_or(0.0, |set| set.margin(row_samples))
+    }
+}
+
 #[pyfunction]
 fn histogram_sets() -> Vec<HistogramSet> {
     let describe = |set: &'static Parameters| HistogramSet {
@@ -85,17 +100,50 @@ fn histogram_sets() -> Vec<HistogramSet> {
     SETS.into_iter().map(describe).collect()
 }
 
+/// The name of the set for a job, none when no set fits.
 #[pyfunction]
-fn histogram_set_for(samples: usize, largest_row: usize) -> &'static str {
-    Parameters::choose(samples, largest_row).name
+fn histogram_set_for(
+    samples: usize,
+    largest_row: usize,
+    answers: u64,
+    precision: &str,
+) -> PyResult<Option<&'static str>> {
+    let precision = match precision {
+        "auto" => Precision::Auto,
+        "fine" => Precision::Fine,
+        "coarse" => Precision::Coarse,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "precision is auto, fine or coarse, not {other:?}"
+            )));
+        }
+    };
+    let set = Parameters::choose(samples, largest_row, answers, precision);
+    Ok(set.map(|set| set.name))
+}
+
+/// New bytes of this size, written by `work` without the interpreter's lock.
+fn written<'py>(
+    py: Python<'py>,
+    size: usize,
+    work: impl FnOnce(&mut [u8]) -> Result<(), Refusal> + Send,
+) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, size, |out| {
+        py.detach(|| threads::run(|| work(out))).map_err(refuse)
+    })
 }
 
 #[pyclass(frozen, module = "hanse.kernel._kernel")]
-struct HistogramHost(Host);
+struct HistogramHost {
+    host: Arc<Host>,
+    hint: Option<Py<PyBytes>>,
+}
 
 #[pymethods]
 impl HistogramHost {
+    /// With `answered`, the same set-up again: no hint is made.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "the typed face names them")]
     fn set_up(
         py: Python<'_>,
         name: &str,
@@ -103,51 +151,142 @@ impl HistogramHost {
         secret_seed: &[u8],
         codes: PyBuffer<u8>,
         bins: PyBuffer<i32>,
+        missing: PyBuffer<u8>,
         omitted: PyBuffer<i32>,
+        answered: Option<u64>,
     ) -> PyResult<Self> {
         let parameters = named(name)?;
         let public_seed = columns::seed(public_seed, "public_seed")?;
         let secret_seed = columns::seed(secret_seed, "secret_seed")?;
-        let codes = columns::read(&codes, "codes")?.to_vec();
-        let (bins, omitted) = (
-            columns::read(&bins, "bins")?,
-            columns::read(&omitted, "omitted")?,
-        );
-        let work = || Host::set_up(parameters, &public_seed, &secret_seed, codes, bins, omitted);
-        py.detach(|| threads::run(work)).map(Self).map_err(refuse)
+        let columns = Columns {
+            codes: columns::read(&codes, "codes")?,
+            bins: columns::read(&bins, "bins")?,
+            missing: columns::read(&missing, "missing")?,
+            omitted: columns::read(&omitted, "omitted")?,
+        };
+        let work = || match answered {
+            Some(answered) => {
+                Host::resume(parameters, &public_seed, &secret_seed, columns, answered)
+                    .map(|host| (host, None))
+            }
+            None => Host::set_up(parameters, &public_seed, &secret_seed, columns)
+                .map(|(host, hint)| (host, Some(hint))),
+        };
+        let (host, hint) = py.detach(|| threads::run(work)).map_err(refuse)?;
+        Ok(Self {
+            host: Arc::new(host),
+            hint: hint.map(|hint| PyBytes::new(py, &hint).unbind()),
+        })
     }
 
     #[getter]
     fn rows(&self) -> usize {
-        self.0.rows()
+        self.host.rows()
+    }
+
+    #[getter]
+    fn rows_of_features(&self) -> Vec<usize> {
+        self.host.rows_of_features()
+    }
+
+    #[getter]
+    fn largest_row(&self) -> usize {
+        self.host.largest_row()
     }
 
     #[getter]
     fn answered(&self) -> u64 {
-        self.0.answered()
+        self.host.answered()
     }
 
-    fn hint<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.hint())
+    /// None after a set-up that was resumed.
+    fn hint(&self, py: Python<'_>) -> Option<Py<PyBytes>> {
+        self.hint.as_ref().map(|hint| hint.clone_ref(py))
     }
 
-    fn answer<'py>(
+    fn begin(
         &self,
-        py: Python<'py>,
-        query: PyBuffer<u8>,
-        flood_seed: &[u8],
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let query = columns::read(&query, "query")?;
-        let flood_seed = columns::seed(flood_seed, "flood_seed")?;
-        let answer = py
-            .detach(|| threads::run(|| self.0.answer(query, &flood_seed)))
+        py: Python<'_>,
+        queries: usize,
+        dummies: PyBuffer<u8>,
+        mask: Option<PyBuffer<u8>>,
+    ) -> PyResult<HistogramSumming> {
+        let dummies = columns::read(&dummies, "dummies")?;
+        let mask = mask
+            .as_ref()
+            .map(|mask| columns::read(mask, "features"))
+            .transpose()?;
+        let host = Arc::clone(&self.host);
+        let summing = py
+            .detach(|| threads::run(|| host.begin(queries, dummies, mask)))
             .map_err(refuse)?;
-        Ok(PyBytes::new(py, &answer))
+        Ok(HistogramSumming {
+            host,
+            summing: Mutex::new(Some(summing)),
+        })
     }
 }
 
 #[pyclass(frozen, module = "hanse.kernel._kernel")]
-struct HistogramGuest(Guest);
+struct HistogramSumming {
+    host: Arc<Host>,
+    summing: Mutex<Option<Summing>>,
+}
+
+impl HistogramSumming {
+    /// Takes the state out for one call; two calls at a time, or one after the end, are refused.
+    fn take(&self) -> PyResult<Summing> {
+        let mut place = self
+            .summing
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        place.take().ok_or_else(|| {
+            PyValueError::new_err("this level is finished, was refused a block, or is in use")
+        })
+    }
+
+    fn put(&self, summing: Summing) {
+        let mut place = self
+            .summing
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        *place = Some(summing);
+    }
+}
+
+#[pymethods]
+impl HistogramSumming {
+    fn add(&self, py: Python<'_>, block: PyBuffer<u8>) -> PyResult<()> {
+        let block = columns::read(&block, "block")?;
+        let mut summing = self.take()?;
+        let host = &self.host;
+        let (summing, done) = py.detach(|| {
+            threads::run(move || {
+                let done = host.add(&mut summing, block);
+                (summing, done)
+            })
+        });
+        done.map_err(refuse)?;
+        self.put(summing);
+        Ok(())
+    }
+
+    fn finish<'py>(&self, py: Python<'py>, flood_seed: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let flood_seed = columns::seed(flood_seed, "flood_seed")?;
+        let summing = self.take()?;
+        let host = &self.host;
+        let answers = py
+            .detach(|| threads::run(|| host.finish(summing, &flood_seed)))
+            .map_err(refuse)?;
+        Ok(PyBytes::new(py, &answers))
+    }
+}
+
+#[pyclass(frozen, module = "hanse.kernel._kernel")]
+struct HistogramGuest(Arc<Guest>);
+
+/// The columns of one plane.
+type PlaneColumns = (PyBuffer<i32>, PyBuffer<i32>, PyBuffer<u16>, usize);
 
 #[pymethods]
 impl HistogramGuest {
@@ -156,41 +295,86 @@ impl HistogramGuest {
         let parameters = named(name)?;
         let public_seed = columns::seed(public_seed, "public_seed")?;
         py.detach(|| threads::run(|| Guest::new(parameters, &public_seed, samples)))
-            .map(Self)
+            .map(|guest| Self(Arc::new(guest)))
             .map_err(refuse)
     }
 
-    fn encrypt(
+    fn begin(
         &self,
         py: Python<'_>,
-        gradients: PyBuffer<i32>,
-        hessians: PyBuffer<i32>,
+        planes: Vec<PlaneColumns>,
         seed: &[u8],
-    ) -> PyResult<HistogramQuery> {
-        let (gradients, hessians) = (
-            columns::read(&gradients, "g")?,
-            columns::read(&hessians, "h")?,
-        );
+    ) -> PyResult<HistogramLevel> {
         let seed = columns::seed(seed, "seed")?;
-        let query = py.detach(|| threads::run(|| self.0.encrypt(gradients, hessians, &seed)));
-        query.map(HistogramQuery).map_err(refuse)
+        let planes = planes
+            .iter()
+            .map(|(g, h, slots, queries)| {
+                Ok(Plane {
+                    gradients: columns::read(g, "g")?,
+                    hessians: columns::read(h, "h")?,
+                    slots: columns::read(slots, "slots")?,
+                    queries: *queries,
+                })
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let level = py
+            .detach(|| threads::run(|| self.0.begin(&planes, &seed)))
+            .map_err(refuse)?;
+        Ok(HistogramLevel {
+            guest: Arc::clone(&self.0),
+            level,
+        })
+    }
+}
+
+#[pyclass(frozen, module = "hanse.kernel._kernel")]
+struct HistogramLevel {
+    guest: Arc<Guest>,
+    level: Level,
+}
+
+#[pymethods]
+impl HistogramLevel {
+    #[getter]
+    fn queries(&self) -> usize {
+        self.level.queries()
     }
 
-    /// Writes the sums of every row of the hint into both outputs.
+    #[getter]
+    fn blocks(&self) -> usize {
+        self.guest.blocks()
+    }
+
+    fn dummies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let size = self.guest.dummies_size(&self.level);
+        written(py, size, |out| self.guest.dummies(&self.level, out))
+    }
+
+    fn encrypt<'py>(&self, py: Python<'py>, block: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let size = self.guest.block_size(&self.level, block);
+        written(py, size, |out| self.guest.encrypt(&self.level, block, out))
+    }
+
+    /// Writes the sums of every query and answered row into both outputs.
     fn decrypt(
         &self,
         py: Python<'_>,
-        query: &HistogramQuery,
         hint: &HistogramHint,
-        answer: PyBuffer<u8>,
+        answers: PyBuffer<u8>,
+        mask: Option<PyBuffer<u8>>,
         mut gradient_sums: PyBuffer<i64>,
         mut hessian_sums: PyBuffer<i64>,
     ) -> PyResult<()> {
-        let answer = columns::read(&answer, "answer")?;
-        let gradient_sums = columns::write(&mut gradient_sums, hint.0.rows(), "gradient_sums")?;
-        let hessian_sums = columns::write(&mut hessian_sums, hint.0.rows(), "hessian_sums")?;
+        let answers = columns::read(&answers, "answers")?;
+        let mask = mask
+            .as_ref()
+            .map(|mask| columns::read(mask, "features"))
+            .transpose()?;
+        let count = hint.0.chosen_rows(mask).map_err(refuse)? * self.level.queries();
+        let gradient_sums = columns::write(&mut gradient_sums, count, "gradient_sums")?;
+        let hessian_sums = columns::write(&mut hessian_sums, count, "hessian_sums")?;
         let sums = py
-            .detach(|| threads::run(|| self.0.decrypt(&query.0, &hint.0, answer)))
+            .detach(|| threads::run(|| self.guest.decrypt(&self.level, &hint.0, answers, mask)))
             .map_err(refuse)?;
         gradient_sums.copy_from_slice(&sums.gradients);
         hessian_sums.copy_from_slice(&sums.hessians);
@@ -199,26 +383,15 @@ impl HistogramGuest {
 }
 
 #[pyclass(frozen, module = "hanse.kernel._kernel")]
-struct HistogramQuery(Query);
-
-#[pymethods]
-impl HistogramQuery {
-    #[getter]
-    fn ciphertext<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.ciphertext())
-    }
-}
-
-#[pyclass(frozen, module = "hanse.kernel._kernel")]
-struct HistogramHint(Hint);
+struct HistogramHint(Hint<PyBackedBytes>);
 
 #[pymethods]
 impl HistogramHint {
+    /// `rows` are the rows of each feature.
     #[staticmethod]
-    fn parse(py: Python<'_>, name: &str, data: PyBuffer<u8>, rows: usize) -> PyResult<Self> {
+    fn parse(py: Python<'_>, name: &str, data: PyBackedBytes, rows: Vec<usize>) -> PyResult<Self> {
         let parameters = named(name)?;
-        let data = columns::read(&data, "hint")?;
-        py.detach(|| threads::run(|| Hint::parse(parameters, data, rows)))
+        py.detach(|| threads::run(|| Hint::parse(parameters, data, &rows)))
             .map(Self)
             .map_err(refuse)
     }
@@ -226,5 +399,13 @@ impl HistogramHint {
     #[getter]
     fn rows(&self) -> usize {
         self.0.rows()
+    }
+
+    fn chosen_rows(&self, mask: Option<PyBuffer<u8>>) -> PyResult<usize> {
+        let mask = mask
+            .as_ref()
+            .map(|mask| columns::read(mask, "features"))
+            .transpose()?;
+        self.0.chosen_rows(mask).map_err(refuse)
     }
 }

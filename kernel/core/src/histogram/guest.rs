@@ -1,20 +1,21 @@
-//! The guest's side: queries and decryption.
+//! The guest's side: levels of queries.
 
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Refusal, check_length, check_samples, fold_constant};
+use super::decoding::{Decoder, Hint, Sums};
+use super::{
+    Refusal, block_samples, blocks, check_length, check_queries, check_samples, fold_constant,
+};
 use crate::ntt::{Factor, Transform};
-use crate::packing::{Packer, Unpacker};
+use crate::packing::pack_plane;
 use crate::parameters::Parameters;
 use crate::prg::{Seed, Stream, derive};
-use crate::ring::{
-    PublicElement, Ring, divide_small, exceeds, expand_public, shift_right, subtract_wide,
-};
+use crate::ring::{PublicElement, Ring, expand_public};
 use crate::sampling::{fill_gaussian, fill_ternary};
 
-/// How many σ of noise a decryption accepts; the sets leave at least 9.5 to half a step of Δ.
-const ACCEPTED_SIGMAS: f64 = 9.0;
+/// Samples that are hashed at once.
+const DIGEST_CHUNK: usize = 1 << 16;
 
 /// What a guest keeps for one alignment: the public part. Holds no secret.
 pub struct Guest {
@@ -23,112 +24,56 @@ pub struct Guest {
     samples: usize,
     /// a_D, then a_1 … a_J.
     public: Vec<PublicElement>,
-    /// Δ = ⌊q / 2^P⌋.
-    step: u64,
     /// Per prime: Δ·2^(low digit), Δ.
     steps: Vec<[Factor; 2]>,
-    largest_residual: u64,
+    decoder: Decoder,
 }
 
-/// One encrypted vector: what goes to the hosts, and the secret that opens their answers.
-pub struct Query {
-    ciphertext: Vec<u8>,
-    /// s, folded so that ct(H·s) is an inner product.
-    secret: Zeroizing<Vec<i8>>,
+/// Numbers of all samples, and which query of a level each belongs to.
+///
+/// Query q encrypts (g, h) of the samples whose slot is q, and zeros elsewhere; a slot that is no query's (65 535 by
+/// convention) leaves its sample out of all.
+#[derive(Clone, Copy)]
+pub struct Plane<'a> {
+    pub gradients: &'a [i32],
+    pub hessians: &'a [i32],
+    pub slots: &'a [u16],
+    pub queries: usize,
 }
 
-impl Query {
-    /// Dummy element and blocks, in wire form; the same bytes for every host.
-    pub fn ciphertext(&self) -> &[u8] {
-        &self.ciphertext
-    }
-
-    /// The ternary secret in folded order; only tests look at it.
-    pub fn secret(&self) -> &[i8] {
-        &self.secret
-    }
+struct OwnPlane {
+    gradients: Zeroizing<Vec<i32>>,
+    hessians: Zeroizing<Vec<i32>>,
+    slots: Zeroizing<Vec<u16>>,
 }
 
-/// A host's hint, taken apart into 32-bit planes.
-pub struct Hint {
+/// One query: its numbers, and the key of everything that is drawn for it.
+struct Query {
+    plane: usize,
+    slot: u16,
+    key: Zeroizing<Seed>,
+}
+
+/// The queries of one level, and the secrets that open their answers.
+pub struct Level {
     parameters: &'static Parameters,
-    rows: usize,
-    /// Row by row, plane by plane, N words each.
-    planes: Vec<u32>,
+    planes: Vec<OwnPlane>,
+    queries: Vec<Query>,
+    /// s of every query, folded so that ct(H·s) is an inner product.
+    secrets: Zeroizing<Vec<i8>>,
+    /// s in the transform domain, query by query and prime by prime, divided by N so that no block needs the scaling.
+    transformed: Zeroizing<Vec<u64>>,
 }
 
-/// Exact sums per row.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sums {
-    pub gradients: Vec<i64>,
-    pub hessians: Vec<i64>,
-}
-
-impl Hint {
-    /// Reads a hint of `rows` rows from the wire.
-    pub fn parse(
-        parameters: &'static Parameters,
-        bytes: &[u8],
-        rows: usize,
-    ) -> Result<Self, Refusal> {
-        if rows == 0 {
-            return Err(Refusal::Malformed(
-                "a hint must have at least one row".into(),
-            ));
-        }
-        check_length("a hint", bytes, parameters.hint_size(rows))?;
-        let largest = shift_right(
-            subtract_wide(Ring::new(parameters).modulus(), [1, 0, 0]),
-            parameters.hint_dropped_bits,
-        );
-        let width = parameters.hint_coefficient_bits();
-        let degree = parameters.ring_degree;
-        let mut planes = vec![0u32; rows * plane_count(parameters) * degree];
-        let in_range = bytes
-            .par_chunks(parameters.hint_size(1))
-            .zip(planes.par_chunks_mut(plane_count(parameters) * degree))
-            .map(|(bytes, planes)| {
-                let mut reader = Unpacker::new(bytes);
-                let mut fits = true;
-                for slot in 0..degree {
-                    let low = reader.pull(width.min(64));
-                    let high = if width > 64 {
-                        reader.pull(width - 64)
-                    } else {
-                        0
-                    };
-                    fits &= !exceeds([low, high, 0], largest);
-                    for (plane, word) in [low as u32, (low >> 32) as u32, high as u32]
-                        .into_iter()
-                        .enumerate()
-                    {
-                        if let Some(place) = planes.get_mut(plane * degree + slot) {
-                            *place = word;
-                        }
-                    }
-                }
-                fits
-            })
-            .reduce(|| true, |left, right| left & right);
-        if !in_range {
-            return Err(Refusal::Malformed(
-                "a hint holds a number that is out of range".into(),
-            ));
-        }
-        Ok(Self {
-            parameters,
-            rows,
-            planes,
-        })
+impl Level {
+    pub fn queries(&self) -> usize {
+        self.queries.len()
     }
 
-    pub fn rows(&self) -> usize {
-        self.rows
+    /// The ternary secrets in folded order; only tests look at them.
+    pub fn secrets(&self) -> &[i8] {
+        &self.secrets
     }
-}
-
-fn plane_count(parameters: &Parameters) -> usize {
-    parameters.hint_coefficient_bits().div_ceil(32) as usize
 }
 
 impl Guest {
@@ -140,152 +85,245 @@ impl Guest {
         check_samples(parameters, samples)?;
         let ring = Ring::new(parameters);
         let public = expand_public(&ring, parameters, public_seed, parameters.blocks(samples));
-        let step = shift_right(ring.modulus(), parameters.payload_bits())[0];
+        let decoder = Decoder::new(parameters, &ring);
         let steps = ring.transforms().iter().map(|transform| {
-            let unit = transform.factor(transform.reduce(step));
+            let unit = transform.factor(transform.reduce(decoder.step()));
             let high = transform.multiply(1 << parameters.low_digit_bits(), unit);
             [transform.factor(high), unit]
         });
-        let steps = steps.collect();
-        let largest_residual = (ACCEPTED_SIGMAS * parameters.noise_sigma()) as u64;
-        assert!(
-            largest_residual < step / 2,
-            "the parameter set leaves no room for its noise"
-        );
         Ok(Self {
             parameters,
+            steps: steps.collect(),
             ring,
             samples,
             public,
-            step,
-            steps,
-            largest_residual,
+            decoder,
         })
     }
 
-    /// Encrypts one vector: g in [−2^(bits−1), 2^(bits−1)), h in [0, 2^bits); zero where a sample does not count.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Begins a level: g in [−2^(bits−1), 2^(bits−1)), h in [0, 2^bits). Queries of all planes follow one another.
     ///
-    /// `seed` is fresh for every query. The key is bound to the vector as well, so that a seed used again by mistake for
-    /// another vector still gives an unrelated secret.
-    pub fn encrypt(
-        &self,
-        gradients: &[i32],
-        hessians: &[i32],
-        seed: &Seed,
-    ) -> Result<Query, Refusal> {
-        self.check_vector(gradients, hessians)?;
-        let key = Zeroizing::new(derive(
-            seed,
-            "hanse histogram query",
-            &[&digest(gradients), &digest(hessians)],
-        ));
-        let degree = self.parameters.ring_degree;
-        let mut secret = Zeroizing::new(vec![0i8; degree]);
-        fill_ternary(&mut Stream::new(&key, 0), &mut secret);
-        let transformed = self.transform_secret(&secret);
-        let mut ciphertext = vec![0u8; self.parameters.encrypted_size(self.samples)];
-        let block_size = degree * self.parameters.modulus_bits() as usize / 8;
-        ciphertext
-            .par_chunks_mut(block_size)
-            .zip(&self.public)
+    /// `seed` is fresh for every level. The keys are bound to all numbers as well, so that a seed used again by mistake for
+    /// others still gives unrelated secrets.
+    pub fn begin(&self, planes: &[Plane<'_>], seed: &Seed) -> Result<Level, Refusal> {
+        let total = planes
+            .iter()
+            .try_fold(0usize, |sum, plane| sum.checked_add(plane.queries))
+            .unwrap_or(usize::MAX);
+        check_queries(total)?;
+        planes
+            .iter()
+            .try_for_each(|plane| self.check_plane(plane))?;
+        let bound = derive(seed, "hanse histogram level", &[&digest(planes)]);
+        let bound = Zeroizing::new(bound);
+        let of_planes = planes.iter().enumerate();
+        let queries: Vec<Query> = of_planes
+            .flat_map(|(plane, numbers)| (0..numbers.queries).map(move |slot| (plane, slot as u16)))
             .enumerate()
-            .for_each(|(index, (out, element))| {
-                // index 0 is the dummy element, which carries no message
-                let first = index.saturating_sub(1) * degree;
-                let count = if index == 0 {
-                    0
-                } else {
-                    degree.min(self.samples - first)
-                };
-                let message = (
-                    &gradients[first..first + count],
-                    &hessians[first..first + count],
-                );
-                self.encrypt_block(
-                    element,
-                    &transformed,
-                    message,
-                    &mut Stream::new(&key, 1 + index as u64),
-                    out,
-                );
+            .map(|(number, (plane, slot))| {
+                let number = (number as u64).to_le_bytes();
+                let key = derive(&bound, "hanse histogram query", &[&number]);
+                let key = Zeroizing::new(key);
+                Query { plane, slot, key }
+            })
+            .collect();
+        let degree = self.parameters.ring_degree;
+        let primes = self.parameters.primes.len();
+        let mut secrets = Zeroizing::new(vec![0i8; total * degree]);
+        let mut transformed = Zeroizing::new(vec![0u64; total * primes * degree]);
+        secrets
+            .par_chunks_mut(degree)
+            .zip(transformed.par_chunks_mut(primes * degree))
+            .zip(&queries)
+            .for_each(|((secret, transformed), query)| {
+                fill_ternary(&mut Stream::new(&query.key, 0), secret);
+                self.transform_secret(secret, transformed);
+                let folded = Zeroizing::new(fold_constant(secret, |value| -value));
+                secret.copy_from_slice(&folded);
             });
-        Ok(Query {
-            ciphertext,
-            secret: Zeroizing::new(fold_constant(&secret, |value| -value)),
+        Ok(Level {
+            parameters: self.parameters,
+            planes: planes.iter().map(own).collect(),
+            queries,
+            secrets,
+            transformed,
         })
     }
 
-    fn check_vector(&self, gradients: &[i32], hessians: &[i32]) -> Result<(), Refusal> {
+    fn check_plane(&self, plane: &Plane<'_>) -> Result<(), Refusal> {
         let invalid = |text: String| Err(Refusal::Invalid(text));
-        if gradients.len() != self.samples || hessians.len() != self.samples {
-            let (g, h) = (gradients.len(), hessians.len());
+        let lengths = [
+            plane.gradients.len(),
+            plane.hessians.len(),
+            plane.slots.len(),
+        ];
+        if lengths != [self.samples; 3] {
+            let [g, h, slots] = lengths;
             return invalid(format!(
-                "g has {g} and h has {h} values where {} samples are expected",
+                "g has {g}, h has {h} and slots has {slots} values where {} samples are expected",
                 self.samples
             ));
         }
+        if plane.queries == 0 {
+            return invalid("a plane has at least one query".into());
+        }
         let half = 1 << (self.parameters.gradient_bits - 1);
-        if gradients.iter().any(|g| !(-half..half).contains(g)) {
+        let most = 1 << self.parameters.hessian_bits;
+        // no early end: which number is out of range is the caller's secret
+        let outside = |values: &[i32], low: i32, high: i32| {
+            values
+                .par_chunks(DIGEST_CHUNK)
+                .map(|chunk| {
+                    chunk
+                        .iter()
+                        .fold(false, |any, value| any | (*value < low) | (*value >= high))
+                })
+                .reduce(|| false, |left, right| left | right)
+        };
+        if outside(plane.gradients, -half, half) {
             return invalid(format!("every g must lie in [{}, {})", -half, half));
         }
-        let most = 1 << self.parameters.hessian_bits;
-        if hessians.iter().any(|h| !(0..most).contains(h)) {
+        if outside(plane.hessians, 0, most) {
             return invalid(format!("every h must lie in [0, {most})"));
         }
         Ok(())
     }
 
-    /// s in the transform domain modulo every prime, divided by N so that no block needs the scaling.
-    fn transform_secret(&self, secret: &[i8]) -> Zeroizing<Vec<Vec<u64>>> {
-        let transformed = self.ring.transforms().iter().map(|transform| {
-            let mut values: Vec<u64> = secret
-                .iter()
-                .map(|value| (transform.prime() as i64 + i64::from(*value)) as u64)
-                .collect();
-            transform.forward(&mut values);
-            values
-                .iter_mut()
-                .for_each(|value| *value = transform.multiply(*value, transform.degree_inverse()));
-            values
-        });
-        Zeroizing::new(transformed.collect())
-    }
-
-    fn encrypt_block(
-        &self,
-        element: &PublicElement,
-        secret: &[Vec<u64>],
-        message: (&[i32], &[i32]),
-        stream: &mut Stream,
-        out: &mut [u8],
-    ) {
+    /// s in the transform domain modulo every prime, divided by N.
+    fn transform_secret(&self, secret: &[i8], transformed: &mut [u64]) {
         let degree = self.parameters.ring_degree;
-        let mut errors = Zeroizing::new(vec![0i8; degree]);
-        fill_gaussian(stream, &mut errors);
-        let products: Vec<Vec<u64>> = self
+        for (transform, values) in self
             .ring
             .transforms()
             .iter()
-            .enumerate()
-            .map(|(place, transform)| {
-                let secret = secret[place].iter().zip(element.factors(place));
-                let mut product: Vec<u64> = secret
-                    .map(|(value, factor)| transform.multiply_lazy(*value, *factor))
-                    .collect();
-                transform.inverse_unscaled(&mut product);
-                self.add_error_and_message(place, transform, &mut product, &errors, message);
-                product
-            })
-            .collect();
-        let bits = self.parameters.modulus_bits() as usize;
-        let count = out.len() * 8 / bits;
-        let mut packer = Packer::new(out);
-        for slot in 0..count {
-            for product in &products {
-                packer.push(product[slot], self.parameters.prime_bits);
+            .zip(transformed.chunks_mut(degree))
+        {
+            for (value, coefficient) in values.iter_mut().zip(secret) {
+                *value = (transform.prime() as i64 + i64::from(*coefficient)) as u64;
+            }
+            transform.forward(values);
+            for value in values {
+                *value = transform.multiply(*value, transform.degree_inverse());
             }
         }
-        packer.finish();
+    }
+
+    /// Bytes of [`Guest::dummies`].
+    pub fn dummies_size(&self, level: &Level) -> usize {
+        level.queries() * self.parameters.element_size(self.parameters.ring_degree)
+    }
+
+    /// Writes the dummy element b_D of every query.
+    pub fn dummies(&self, level: &Level, out: &mut [u8]) -> Result<(), Refusal> {
+        self.check_level(level)?;
+        let size = self.parameters.element_size(self.parameters.ring_degree);
+        check_length("the dummy part", out, level.queries() * size)?;
+        out.par_chunks_mut(size).enumerate().for_each_init(
+            || Scratch::new(self.parameters.ring_degree),
+            |scratch, (query, out)| self.encrypt_element(level, query, 0, scratch, out),
+        );
+        Ok(())
+    }
+
+    /// How many blocks a level has.
+    pub fn blocks(&self) -> usize {
+        blocks(self.samples)
+    }
+
+    /// Bytes of [`Guest::encrypt`]; zero for a block that is not there.
+    pub fn block_size(&self, level: &Level, block: usize) -> usize {
+        level.queries()
+            * self
+                .parameters
+                .encrypted_size(block_samples(self.samples, block))
+    }
+
+    /// Writes one block of every query, in wire form; the same bytes for every host, and whenever it is asked for.
+    pub fn encrypt(&self, level: &Level, block: usize, out: &mut [u8]) -> Result<(), Refusal> {
+        self.check_level(level)?;
+        let count = block_samples(self.samples, block);
+        if count == 0 {
+            return Err(Refusal::Invalid(format!(
+                "there is no block {block}: {} samples make {} blocks",
+                self.samples,
+                self.blocks()
+            )));
+        }
+        check_length("a block", out, self.block_size(level, block))?;
+        let degree = self.parameters.ring_degree;
+        let first = block * (super::BLOCK / degree);
+        let of_query = self.parameters.encrypted_size(count);
+        let whole = self.parameters.element_size(degree);
+        let jobs: Vec<(usize, usize, &mut [u8])> = out
+            .chunks_mut(of_query)
+            .enumerate()
+            .flat_map(|(query, out)| {
+                let elements = out.chunks_mut(whole).enumerate();
+                elements.map(move |(index, out)| (query, first + index, out))
+            })
+            .collect();
+        jobs.into_par_iter().for_each_init(
+            || Scratch::new(degree),
+            |scratch, (query, element, out)| {
+                self.encrypt_element(level, query, 1 + element, scratch, out);
+            },
+        );
+        Ok(())
+    }
+
+    fn check_level(&self, level: &Level) -> Result<(), Refusal> {
+        let samples = level
+            .planes
+            .iter()
+            .all(|plane| plane.slots.len() == self.samples);
+        if samples && std::ptr::eq(level.parameters, self.parameters) {
+            Ok(())
+        } else {
+            Err(Refusal::Invalid("the level belongs to other keys".into()))
+        }
+    }
+
+    /// Element `index` of a query: 0 is the dummy, which carries no message.
+    fn encrypt_element(
+        &self,
+        level: &Level,
+        query: usize,
+        index: usize,
+        scratch: &mut Scratch,
+        out: &mut [u8],
+    ) {
+        let degree = self.parameters.ring_degree;
+        let primes = self.parameters.primes.len();
+        let Query { plane, slot, key } = &level.queries[query];
+        let first = index.saturating_sub(1) * degree;
+        let count = degree.min(if index == 0 {
+            degree
+        } else {
+            self.samples - first
+        });
+        let messages = if index == 0 { 0 } else { count };
+        scratch.draw(&level.planes[*plane], *slot, first, messages);
+        fill_gaussian(&mut Stream::new(key, 1 + index as u64), &mut scratch.errors);
+        for (place, transform) in self.ring.transforms().iter().enumerate() {
+            let secret = &level.transformed[(query * primes + place) * degree..][..degree];
+            let factors = self.public[index].factors(place);
+            for ((product, value), factor) in scratch.product.iter_mut().zip(secret).zip(factors) {
+                *product = transform.multiply_lazy(*value, *factor);
+            }
+            transform.inverse_unscaled(&mut scratch.product);
+            self.add_error_and_message(place, transform, scratch, messages);
+            let plane = &mut out[place * self.parameters.plane_size(count)..];
+            let size = self.parameters.plane_size(count);
+            pack_plane(
+                &scratch.product[..count],
+                self.parameters.prime_bits,
+                &mut plane[..size],
+            );
+        }
     }
 
     /// a·s + e + Δ·(g·2^w + h), reduced.
@@ -293,125 +331,130 @@ impl Guest {
         &self,
         place: usize,
         transform: &Transform,
-        product: &mut [u64],
-        errors: &[i8],
-        (g, h): (&[i32], &[i32]),
+        scratch: &mut Scratch,
+        messages: usize,
     ) {
         let prime = transform.prime();
-        for (value, error) in product.iter_mut().zip(errors) {
+        for (value, error) in scratch.product.iter_mut().zip(&scratch.errors) {
             *value = transform.reduce((*value + prime).wrapping_add_signed(i64::from(*error)));
         }
         let [high, low] = self.steps[place];
         // g is shifted to be positive, and the shift taken off again
         let half = 1i64 << (self.parameters.gradient_bits - 1);
         let shift = prime - transform.multiply(half as u64, high);
-        for ((value, g), h) in product.iter_mut().zip(g).zip(h) {
+        let numbers = scratch.gradients.iter().zip(&scratch.hessians);
+        for (value, (g, h)) in scratch.product.iter_mut().zip(numbers).take(messages) {
             let g = transform.multiply_lazy((i64::from(*g) + half) as u64, high);
             let h = transform.multiply_lazy(*h as u64, low);
             *value = transform.reduce(*value + g + h + shift);
         }
     }
 
-    /// Opens one host's answer to `query`: the exact sums of g and of h over each of its rows.
-    pub fn decrypt(&self, query: &Query, hint: &Hint, answer: &[u8]) -> Result<Sums, Refusal> {
-        if !std::ptr::eq(hint.parameters, self.parameters) {
-            return Err(Refusal::Invalid(
-                "hint and keys belong to different parameter sets".into(),
-            ));
-        }
-        check_length("an answer", answer, self.parameters.answer_size(hint.rows))?;
-        let answers = self.unpack_answer(answer, hint.rows)?;
-        let secret: Zeroizing<Vec<i64>> =
-            Zeroizing::new(query.secret.iter().map(|value| i64::from(*value)).collect());
-        let row_words = plane_count(self.parameters) * self.parameters.ring_degree;
-        let opened: Vec<Option<(i64, i64)>> = answers
-            .par_iter()
-            .zip(hint.planes.par_chunks(row_words))
-            .map(|(answer, planes)| self.open_row(*answer, planes, &secret))
-            .collect();
-        // every row has been opened before any failure is told
-        if opened.iter().any(Option::is_none) {
-            return Err(Refusal::NoiseBudget);
-        }
-        let (gradients, hessians) = opened.into_iter().flatten().unzip();
-        Ok(Sums {
-            gradients,
-            hessians,
-        })
-    }
-
-    fn unpack_answer(&self, answer: &[u8], rows: usize) -> Result<Vec<[u64; 3]>, Refusal> {
-        let mut reader = Unpacker::new(answer);
-        let mut fits = true;
-        let answers = (0..rows).map(|_| {
-            let mut residues = [0; 3];
-            for (residue, prime) in residues.iter_mut().zip(self.parameters.primes) {
-                *residue = reader.pull(self.parameters.prime_bits);
-                fits &= *residue < *prime;
-            }
-            residues
-        });
-        let answers = answers.collect();
-        if !fits || !reader.padding_is_zero() {
-            return Err(Refusal::Malformed(
-                "an answer holds a number that is out of range".into(),
-            ));
-        }
-        Ok(answers)
-    }
-
-    fn open_row(&self, answer: [u64; 3], planes: &[u32], secret: &[i64]) -> Option<(i64, i64)> {
-        let mut total = 0i128;
-        for (index, plane) in planes.chunks(secret.len()).enumerate() {
-            let sum: i64 = plane
-                .iter()
-                .zip(secret)
-                .map(|(word, value)| i64::from(*word) * value)
-                .sum();
-            total += i128::from(sum) << (32 * index);
-        }
-        // every coefficient stands for the middle of what its dropped bits could be
-        let total = 2 * total + i128::from(secret.iter().sum::<i64>());
-        let mut rest = [0; 3];
-        for (place, transform) in self.ring.transforms().iter().enumerate() {
-            let reduced = total.rem_euclid(i128::from(transform.prime())) as u64;
-            let scale =
-                transform.factor(transform.reduce(1 << (self.parameters.hint_dropped_bits - 1)));
-            rest[place] = transform.subtract(answer[place], transform.multiply(reduced, scale));
-        }
-        self.decode(self.ring.compose(rest))
-    }
-
-    /// The nearest multiple of Δ, split into signed g and unsigned h; none when it is too far or out of range.
-    fn decode(&self, value: [u64; 3]) -> Option<(i64, i64)> {
-        let negated = subtract_wide(self.ring.modulus(), value);
-        let negative = exceeds(value, negated);
-        let (quotient, rest) = divide_small(if negative { negated } else { value }, self.step);
-        let above = rest > self.step / 2;
-        let residual = if above { self.step - rest } else { rest };
-        let magnitude = quotient as i128 + i128::from(above);
-        let sum = if negative { -magnitude } else { magnitude };
-        let width = self.parameters.low_digit_bits();
-        let hessian = (sum & ((1 << width) - 1)) as i64;
-        let gradient = sum >> width;
-        let most = self.parameters.max_row_samples() as i128;
-        let half = 1i128 << (self.parameters.gradient_bits - 1);
-        let fits = residual <= self.largest_residual
-            && (-half * most..=(half - 1) * most).contains(&gradient)
-            && i128::from(hessian) <= ((1 << self.parameters.hessian_bits) - 1) * most;
-        fits.then_some((gradient as i64, hessian))
+    /// Opens one host's answers: the exact sums of g and of h over each answered row, query by query.
+    ///
+    /// `mask` has a byte for each feature of the hint: those with 0 were not answered for.
+    pub fn decrypt<B: AsRef<[u8]> + Sync>(
+        &self,
+        level: &Level,
+        hint: &Hint<B>,
+        answers: &[u8],
+        mask: Option<&[u8]>,
+    ) -> Result<Sums, Refusal> {
+        self.check_level(level)?;
+        self.decoder
+            .open(&self.ring, &level.secrets, hint, answers, mask)
     }
 }
 
-/// A digest of a column, so that a key can be bound to it.
-fn digest(column: &[i32]) -> [u8; 32] {
+fn own(plane: &Plane<'_>) -> OwnPlane {
+    OwnPlane {
+        gradients: Zeroizing::new(plane.gradients.to_vec()),
+        hessians: Zeroizing::new(plane.hessians.to_vec()),
+        slots: Zeroizing::new(plane.slots.to_vec()),
+    }
+}
+
+/// What one thread encrypts with.
+struct Scratch {
+    product: Vec<u64>,
+    errors: Vec<i8>,
+    gradients: Vec<i32>,
+    hessians: Vec<i32>,
+}
+
+impl Scratch {
+    fn new(degree: usize) -> Self {
+        Self {
+            product: vec![0; degree],
+            errors: vec![0; degree],
+            gradients: vec![0; degree],
+            hessians: vec![0; degree],
+        }
+    }
+
+    /// Takes the numbers of the samples whose slot this is, zeros for the others, without a branch on a slot.
+    fn draw(&mut self, plane: &OwnPlane, slot: u16, first: usize, count: usize) {
+        let range = first..first + count;
+        let numbers = plane.gradients[range.clone()]
+            .iter()
+            .zip(&plane.hessians[range.clone()])
+            .zip(&plane.slots[range]);
+        let out = self.gradients.iter_mut().zip(&mut self.hessians);
+        for ((own_g, own_h), ((g, h), other)) in out.zip(numbers) {
+            let mask = i32::from(*other == slot).wrapping_neg();
+            (*own_g, *own_h) = (g & mask, h & mask);
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.product.as_mut_slice().zeroize();
+        self.errors.as_mut_slice().zeroize();
+        self.gradients.as_mut_slice().zeroize();
+        self.hessians.as_mut_slice().zeroize();
+    }
+}
+
+/// A digest of all planes, so that keys can be bound to them.
+fn digest(planes: &[Plane<'_>]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
-    let mut bytes = [0u8; 4096];
-    for chunk in column.chunks(1024) {
-        for (octets, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(chunk) {
+    for plane in planes {
+        hasher.update(&(plane.queries as u64).to_le_bytes());
+        let numbers = plane
+            .gradients
+            .par_chunks(DIGEST_CHUNK)
+            .zip(plane.hessians.par_chunks(DIGEST_CHUNK))
+            .zip(plane.slots.par_chunks(DIGEST_CHUNK));
+        let chunks: Vec<[u8; 32]> = numbers
+            .map(|((g, h), slots)| digest_chunk(g, h, slots))
+            .collect();
+        hasher.update(&(plane.slots.len() as u64).to_le_bytes());
+        chunks.iter().for_each(|chunk| {
+            hasher.update(chunk);
+        });
+    }
+    let digest = *hasher.finalize().as_bytes();
+    hasher.zeroize();
+    digest
+}
+
+fn digest_chunk(g: &[i32], h: &[i32], slots: &[u16]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = [0u8; 8192];
+    for column in [g, h] {
+        for chunk in column.chunks(2048) {
+            for (octets, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(chunk) {
+                *octets = value.to_le_bytes();
+            }
+            hasher.update(&bytes[..chunk.len() * 4]);
+        }
+    }
+    for chunk in slots.chunks(4096) {
+        for (octets, value) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(chunk) {
             *octets = value.to_le_bytes();
         }
-        hasher.update(&bytes[..chunk.len() * 4]);
+        hasher.update(&bytes[..chunk.len() * 2]);
     }
     let digest = *hasher.finalize().as_bytes();
     hasher.zeroize();
@@ -427,60 +470,22 @@ mod tests {
     use crate::parameters::S100;
 
     #[test]
-    fn the_secret_of_a_query_is_wiped_when_it_goes() {
+    fn the_secrets_of_a_level_are_wiped_when_it_goes() {
         fn wiped<T: ZeroizeOnDrop>(_: &T) {}
         let guest = Guest::new(&S100, &[1; 32], 4).expect("samples fit");
-        let mut query = guest.encrypt(&[0; 4], &[0; 4], &[3; 32]).expect("in range");
-        wiped(&query.secret);
-        assert!(query.secret.iter().any(|value| *value != 0));
-        query.secret.as_mut_slice().zeroize();
-        assert!(query.secret.iter().all(|value| *value == 0));
-    }
-
-    #[test]
-    fn the_smallest_and_largest_sums_of_a_row_decode_and_their_neighbours_do_not() {
-        for parameters in crate::parameters::SETS {
-            let guest = Guest::new(parameters, &[1; 32], 4).expect("samples fit");
-            let most = parameters.max_row_samples() as i64;
-            let (half, top) = (
-                1i64 << (parameters.gradient_bits - 1),
-                (1i64 << parameters.hessian_bits) - 1,
-            );
-            let encoded = |g: i64, h: i64| {
-                let sum = (i128::from(g) << parameters.low_digit_bits()) + i128::from(h);
-                let mut residues = [0; 3];
-                for (residue, transform) in residues.iter_mut().zip(guest.ring.transforms()) {
-                    let prime = i128::from(transform.prime());
-                    *residue = (sum.rem_euclid(prime) * i128::from(guest.step) % prime) as u64;
-                }
-                guest.ring.compose(residues)
-            };
-            for (g, h) in [
-                (-half * most, 0),
-                (-half * most, top * most),
-                ((half - 1) * most, top * most),
-                (0, 0),
-                (-1, 0),
-            ] {
-                assert_eq!(
-                    guest.decode(encoded(g, h)),
-                    Some((g, h)),
-                    "{}",
-                    parameters.name
-                );
-            }
-            for (g, h) in [
-                (-half * most - 1, 0),
-                ((half - 1) * most + 1, 0),
-                (0, top * most + 1),
-            ] {
-                assert_eq!(
-                    guest.decode(encoded(g, h)),
-                    None,
-                    "{} {g} {h}",
-                    parameters.name
-                );
-            }
-        }
+        let plane = Plane {
+            gradients: &[0; 4],
+            hessians: &[0; 4],
+            slots: &[0; 4],
+            queries: 1,
+        };
+        let mut level = guest.begin(&[plane], &[3; 32]).expect("in range");
+        wiped(&level.secrets);
+        wiped(&level.transformed);
+        wiped(&level.queries[0].key);
+        wiped(&level.planes[0].gradients);
+        assert!(level.secrets.iter().any(|value| *value != 0));
+        level.secrets.as_mut_slice().zeroize();
+        assert!(level.secrets.iter().all(|value| *value == 0));
     }
 }

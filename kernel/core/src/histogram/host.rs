@@ -1,106 +1,139 @@
-//! The host's side: set-up over its binned columns, and answers.
+//! The host's side: its rows, and answers to levels of queries.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::{Refusal, check_length, check_samples, fold_constant};
-use crate::packing::{Packer, Unpacker};
-use crate::parameters::{MAX_BLOCKS, Parameters};
+use super::rows::{Columns, Rows, count_samples, digest};
+use super::sums::{Column, Group, LAZY_SAMPLES, Line, accumulate, fold, words};
+use super::{
+    Refusal, block_samples, blocks, check_length, check_queries, check_samples, products, setup,
+};
+use crate::packing::{Packer, unpack_lanes, unpack_plane};
+use crate::parameters::Parameters;
 use crate::prg::{Seed, Stream, derive};
-use crate::ring::{PublicElement, Residues, Ring, expand_public, shift_right};
-use crate::sampling::{Flood, fill_gaussian, fill_ternary};
+use crate::ring::{Residues, Ring, expand_public};
+use crate::sampling::Flood;
 
-/// A row: the samples of one feature that fall in one bin.
-#[derive(Clone, Copy)]
-struct Row {
-    feature: usize,
-    bin: u8,
-}
+/// Samples that are added up before the next columns are taken: few enough that their words stay in the second cache.
+const TILE: usize = 2048;
 
-/// What a host keeps for the life of a hint: its binned columns and the secrets ρ.
+/// Bytes of unpacked samples that are held at once, more only when one group of eight lanes needs more.
+const UNPACKED_SIZE: usize = 8 << 20;
+
+/// Columns that one pass over the samples adds up.
+const COLUMNS_A_PASS: usize = 4;
+
+/// Rows whose dummy terms one task computes, and whose flooding noise comes from one stream.
+const ROWS_A_TASK: usize = 64;
+
+/// What a host keeps for the life of a hint: the rows of its samples and the secrets ρ.
 pub struct Host {
     parameters: &'static Parameters,
     ring: Ring,
     flood: Flood,
     samples: usize,
-    /// Feature by feature, `samples` codes each.
-    codes: Vec<u8>,
-    bins: Vec<usize>,
-    rows: Vec<Row>,
+    rows: Rows,
     /// ρ_r, N coefficients a row.
     dummies: Zeroizing<Vec<i8>>,
-    hint: Vec<u8>,
     answered: AtomicU64,
 }
 
-/// Samples whose residues (below 2^50) may be added without a reduction.
-const LAZY_SAMPLES: usize = 1 << 13;
+/// The answers to one level of queries in the making.
+pub struct Summing {
+    queries: usize,
+    groups: Vec<Group>,
+    features: Vec<usize>,
+    /// The sums of each answered feature: group by group, a row each and one for samples that are in no row.
+    tables: Vec<Vec<Line>>,
+    /// ct(ρ_r·b_D) of each answered row, query by query.
+    dummy_terms: Vec<Residues>,
+    /// What the noise of this level is bound to.
+    binding: [u8; 32],
+    blocks_added: usize,
+    unfolded: usize,
+}
 
 impl Host {
-    /// Sets up rows for the bins of each feature, in order, but for the omitted bin of each.
+    /// Sets up the rows of `columns`; the second result is the hint, for the guest.
     ///
-    /// `codes` holds, feature by feature, one bin number a sample. `secret_seed` is fresh for every set-up: two hints
-    /// made from one seed over two tables would give away their difference.
+    /// `secret_seed` is fresh for every set-up: two hints made from one seed over two tables would give away their
+    /// difference. The key is bound to the table and the public part as well, so that a seed used again by mistake for
+    /// another table gives unrelated secrets.
     pub fn set_up(
         parameters: &'static Parameters,
         public_seed: &Seed,
         secret_seed: &Seed,
-        codes: Vec<u8>,
-        bins: &[i32],
-        omitted: &[i32],
-    ) -> Result<Self, Refusal> {
-        if bins.is_empty() || bins.len() != omitted.len() || !codes.len().is_multiple_of(bins.len())
-        {
-            return Err(Refusal::Invalid(
-                "codes, bins and omitted must describe the same features".into(),
-            ));
-        }
-        let samples = codes.len() / bins.len();
+        columns: Columns<'_>,
+    ) -> Result<(Self, Vec<u8>), Refusal> {
+        let samples = count_samples(columns)?;
         check_samples(parameters, samples)?;
-        let rows = list_rows(parameters, &codes, samples, bins, omitted)?;
+        let rows = Rows::list(parameters, columns, samples)?;
         let ring = Ring::new(parameters);
         let public = expand_public(&ring, parameters, public_seed, parameters.blocks(samples));
-        let key = Zeroizing::new(derive(secret_seed, "hanse histogram set-up", &[]));
-        let degree = parameters.ring_degree;
-        let mut dummies = Zeroizing::new(vec![0i8; rows.len() * degree]);
-        let mut hint = vec![0u8; parameters.hint_size(rows.len())];
-        hint.par_chunks_mut(parameters.hint_size(1))
-            .zip(dummies.par_chunks_mut(degree))
-            .zip(&rows)
-            .enumerate()
-            .for_each_init(
-                || RowSetup::new(parameters, &ring),
-                |setup, (index, ((hint, dummy), row))| {
-                    let column = &codes[row.feature * samples..][..samples];
-                    let mut stream = Stream::new(&key, index as u64);
-                    setup.run(&public, column, row.bin, &mut stream, dummy, hint);
-                },
-            );
-        let bins = bins.iter().map(|count| *count as usize).collect();
+        let key = key_of(parameters, public_seed, secret_seed, columns);
+        let (dummies, hint) = setup::make_hint(parameters, &ring, &public, &rows, &key);
+        Ok((Self::of(parameters, ring, samples, rows, dummies, 0), hint))
+    }
+
+    /// The same set-up again, from the same arguments, for a guest that kept its hint: ρ is drawn, and no hint is made.
+    ///
+    /// `answered` is how many answers the hint has served already.
+    pub fn resume(
+        parameters: &'static Parameters,
+        public_seed: &Seed,
+        secret_seed: &Seed,
+        columns: Columns<'_>,
+        answered: u64,
+    ) -> Result<Self, Refusal> {
+        let samples = count_samples(columns)?;
+        check_samples(parameters, samples)?;
+        let rows = Rows::list(parameters, columns, samples)?;
+        let key = key_of(parameters, public_seed, secret_seed, columns);
+        let dummies = setup::draw_dummies(parameters.ring_degree, rows.count(), &key);
+        let ring = Ring::new(parameters);
+        Ok(Self::of(parameters, ring, samples, rows, dummies, answered))
+    }
+
+    fn of(
+        parameters: &'static Parameters,
+        ring: Ring,
+        samples: usize,
+        rows: Rows,
+        dummies: Zeroizing<Vec<i8>>,
+        answered: u64,
+    ) -> Self {
         let flood = Flood::new(parameters.flood_shift, parameters.flood_coarse_sigma);
-        Ok(Self {
+        Self {
             parameters,
             ring,
             flood,
             samples,
-            codes,
-            bins,
             rows,
             dummies,
-            hint,
-            answered: AtomicU64::new(0),
-        })
-    }
-
-    /// The top bits of every H_r, as they go to the guest.
-    pub fn hint(&self) -> &[u8] {
-        &self.hint
+            answered: AtomicU64::new(answered),
+        }
     }
 
     pub fn rows(&self) -> usize {
-        self.rows.len()
+        self.rows.count()
+    }
+
+    /// Rows of each feature.
+    pub fn rows_of_features(&self) -> Vec<usize> {
+        (0..self.rows.features())
+            .map(|feature| self.rows.of(feature))
+            .collect()
+    }
+
+    /// Samples of the largest row.
+    pub fn largest_row(&self) -> usize {
+        self.rows.largest
+    }
+
+    pub fn samples(&self) -> usize {
+        self.samples
     }
 
     /// Rows × queries answered so far with this hint.
@@ -108,335 +141,428 @@ impl Host {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Answers a query: one flooded sum a row, in wire form. `flood_seed` is fresh for every answer.
-    pub fn answer(&self, query: &[u8], flood_seed: &Seed) -> Result<Vec<u8>, Refusal> {
-        check_length(
-            "a query",
-            query,
-            self.parameters.encrypted_size(self.samples),
-        )?;
-        let answers = self.rows.len() as u64;
+    /// Bytes of the answers to a level, when `rows` rows are answered.
+    pub fn answers_size(&self, summing: &Summing) -> usize {
+        summing.queries
+            * self
+                .parameters
+                .answer_size(self.answered_rows(&summing.features))
+    }
+
+    fn answered_rows(&self, features: &[usize]) -> usize {
+        features.iter().map(|feature| self.rows.of(*feature)).sum()
+    }
+
+    /// Begins the answers to a level of queries, from their dummy elements.
+    ///
+    /// `mask` has a byte for each feature: those with 0 are left out. The answers are counted here, all at once.
+    pub fn begin(
+        &self,
+        queries: usize,
+        dummies: &[u8],
+        mask: Option<&[u8]>,
+    ) -> Result<Summing, Refusal> {
+        check_queries(queries)?;
+        let features = self.features_of(mask)?;
+        let size = self.parameters.element_size(self.parameters.ring_degree);
+        check_length("a level's dummy part", dummies, queries * size)?;
+        let digits = self.read_dummies(queries, dummies)?;
+        let answers = (self.answered_rows(&features) * queries) as u64;
         let cap = self.parameters.answer_cap();
         // counted before the work, so that callers on several threads cannot pass the cap together
-        self.answered
+        let before = self
+            .answered
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| {
                 sum.checked_add(answers).filter(|sum| *sum <= cap)
             })
             .map_err(|_| Refusal::HintExhausted)?;
-        match self.parameters.primes.len() {
-            2 => self.answer_lanes::<2, 2>(query, flood_seed),
-            _ => self.answer_lanes::<3, 4>(query, flood_seed),
-        }
+        let groups = Group::all(queries * self.parameters.primes.len());
+        let tables = features
+            .iter()
+            .map(|feature| {
+                let slots = self.rows.of(*feature) + 1;
+                let lines = groups.iter().map(|group| group.lines(slots)).sum();
+                vec![Line::default(); lines]
+            })
+            .collect();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&before.to_le_bytes()).update(dummies);
+        Ok(Summing {
+            queries,
+            groups,
+            dummy_terms: self.dummy_terms(queries, &digits, &features),
+            features,
+            tables,
+            binding: *hasher.finalize().as_bytes(),
+            blocks_added: 0,
+            unfolded: 0,
+        })
     }
 
-    /// `PRIMES` residues a sample in `LANES` words, a power of two so that a sum is one or two vector additions.
-    fn answer_lanes<const PRIMES: usize, const LANES: usize>(
-        &self,
-        query: &[u8],
-        seed: &Seed,
-    ) -> Result<Vec<u8>, Refusal> {
+    fn features_of(&self, mask: Option<&[u8]>) -> Result<Vec<usize>, Refusal> {
+        let count = self.rows.features();
+        let Some(mask) = mask else {
+            return Ok((0..count).collect());
+        };
+        if mask.len() != count {
+            return Err(Refusal::Invalid(format!(
+                "the mask has {} numbers where there are {count} features",
+                mask.len()
+            )));
+        }
+        let chosen: Vec<usize> = (0..count).filter(|feature| mask[*feature] != 0).collect();
+        if self.answered_rows(&chosen) == 0 {
+            return Err(Refusal::Invalid("the mask leaves no row to answer".into()));
+        }
+        Ok(chosen)
+    }
+
+    /// The dummy elements as byte planes in the order of a constant coefficient: query by query, prime by prime, byte by
+    /// byte, N bytes each.
+    fn read_dummies(&self, queries: usize, dummies: &[u8]) -> Result<Vec<u8>, Refusal> {
         let parameters = self.parameters;
         let degree = parameters.ring_degree;
-        let dummy_size = degree * parameters.modulus_bits() as usize / 8;
-        let (dummy, blocks) = query.split_at(dummy_size);
-        let dummy = self.unpack::<PRIMES, LANES>(dummy, degree)?;
-        let samples = blocks
-            .par_chunks(dummy_size)
+        let bytes_of = parameters.prime_bits.div_ceil(8) as usize;
+        let mut digits = vec![0u8; queries * parameters.primes.len() * bytes_of * degree];
+        let sound = dummies
+            .par_chunks(parameters.plane_size(degree))
+            .zip(digits.par_chunks_mut(bytes_of * degree))
             .enumerate()
-            .map(|(block, bytes)| {
-                self.unpack::<PRIMES, LANES>(bytes, degree.min(self.samples - block * degree))
-            })
-            .collect::<Result<Vec<_>, _>>()?
-            .concat();
-        let sums: Vec<Vec<[u64; LANES]>> = (0..self.bins.len())
-            .into_par_iter()
-            .map(|feature| self.sum_feature::<PRIMES, LANES>(feature, &samples))
-            .collect();
-        let masks = self.dummy_terms::<PRIMES, LANES>(&dummy);
-
-        // the flood must not come from anything that entered the hint: its seed is its own, bound to this query
-        let key = Zeroizing::new(derive(
-            seed,
-            "hanse histogram flood",
-            &[blake3::hash(query).as_bytes()],
-        ));
-        let mut stream = Stream::new(&key, 0);
-        let mut answer = vec![0u8; parameters.answer_size(self.rows.len())];
-        let mut packer = Packer::new(&mut answer);
-        for (row, mask) in self.rows.iter().zip(&masks) {
-            let noise = Zeroizing::new(self.flood.sample(&mut stream));
-            for (place, transform) in self.ring.transforms().iter().enumerate() {
-                let sum = transform.add(sums[row.feature][row.bin as usize][place], mask[place]);
-                packer.push(
-                    transform.add(sum, transform.reduce_signed(*noise)),
-                    parameters.prime_bits,
-                );
-            }
+            .map_init(
+                || vec![0u64; degree],
+                |values, (lane, (bytes, digits))| {
+                    let prime = parameters.primes[lane % parameters.primes.len()];
+                    let sound = unpack_plane(bytes, parameters.prime_bits, prime, values);
+                    // ct(ρ·b) = ρ_0·b_0 − Σ ρ_k·b_(N−k)
+                    values[1..].reverse();
+                    values[1..]
+                        .iter_mut()
+                        .for_each(|value| *value = prime.wrapping_sub(*value));
+                    for (byte, plane) in digits.chunks_exact_mut(degree).enumerate() {
+                        for (digit, value) in plane.iter_mut().zip(&*values) {
+                            *digit = (value >> (8 * byte)) as u8;
+                        }
+                    }
+                    sound
+                },
+            )
+            .reduce(|| true, |left, right| left & right);
+        if sound {
+            Ok(digits)
+        } else {
+            Err(out_of_range("a level's dummy part"))
         }
-        packer.finish();
-        Ok(answer)
     }
 
-    fn unpack<const PRIMES: usize, const LANES: usize>(
-        &self,
-        bytes: &[u8],
-        count: usize,
-    ) -> Result<Vec<[u64; LANES]>, Refusal> {
-        let mut reader = Unpacker::new(bytes);
-        let mut beyond = false;
-        let mut values = vec![[0u64; LANES]; count];
-        for value in &mut values {
-            for (place, prime) in self.parameters.primes.iter().enumerate().take(PRIMES) {
-                value[place] = reader.pull(self.parameters.prime_bits);
-                beyond |= value[place] >= *prime;
-            }
-        }
-        if beyond || !reader.padding_is_zero() {
-            return Err(Refusal::Malformed(
-                "a query holds a number that is out of range".into(),
-            ));
-        }
-        Ok(values)
-    }
-
-    /// Sums of the residues of every bin of a feature, reduced.
-    fn sum_feature<const PRIMES: usize, const LANES: usize>(
-        &self,
-        feature: usize,
-        samples: &[[u64; LANES]],
-    ) -> Vec<[u64; LANES]> {
-        let codes = &self.codes[feature * self.samples..][..self.samples];
-        let mut totals = vec![[0u64; LANES]; self.bins[feature]];
-        let mut sums = [[0u64; LANES]; 256];
-        for (codes, samples) in codes.chunks(LAZY_SAMPLES).zip(samples.chunks(LAZY_SAMPLES)) {
-            for (code, sample) in codes.iter().zip(samples) {
-                let sum = &mut sums[*code as usize];
-                for lane in 0..LANES {
-                    sum[lane] += sample[lane];
-                }
-            }
-            for (total, sum) in totals.iter_mut().zip(&mut sums) {
-                for (place, transform) in self.ring.transforms().iter().enumerate().take(PRIMES) {
-                    total[place] = transform.add(total[place], transform.reduce(sum[place]));
-                }
-                *sum = [0; LANES];
-            }
-        }
-        totals
-    }
-
-    /// ct(ρ_r·b_D) for every row.
-    fn dummy_terms<const PRIMES: usize, const LANES: usize>(
-        &self,
-        dummy: &[[u64; LANES]],
-    ) -> Vec<Residues> {
+    /// ct(ρ_r·b_D) for every answered row, query by query.
+    fn dummy_terms(&self, queries: usize, digits: &[u8], features: &[usize]) -> Vec<Residues> {
         let degree = self.parameters.ring_degree;
-        let folded: Vec<Vec<i64>> = (0..PRIMES)
-            .map(|place| {
-                fold_constant(
-                    &dummy
-                        .iter()
-                        .map(|value| value[place] as i64)
-                        .collect::<Vec<_>>(),
-                    |value| -value,
-                )
-            })
+        let primes = self.parameters.primes.len();
+        let bytes_of = self.parameters.prime_bits.div_ceil(8) as usize;
+        let rows: Vec<usize> = features
+            .iter()
+            .flat_map(|feature| self.rows.starts[*feature]..self.rows.starts[feature + 1])
             .collect();
-        self.dummies
-            .par_chunks(degree)
-            .map(|secret| {
-                let mut terms = [0; 3];
-                for (place, transform) in self.ring.transforms().iter().enumerate().take(PRIMES) {
-                    // at most N·p < 2^62 in absolute value
-                    let sum: i64 = secret
-                        .iter()
-                        .zip(&folded[place])
-                        .map(|(rho, value)| i64::from(*rho) * value)
-                        .sum();
-                    terms[place] = transform.reduce_signed(sum);
+        // rows that follow one another are multiplied together
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        for row in &rows {
+            match runs.last_mut() {
+                Some((start, count)) if *start + *count == *row && *count < ROWS_A_TASK => {
+                    *count += 1;
+                }
+                _ => runs.push((*row, 1)),
+            }
+        }
+        let lanes = queries * primes;
+        let by_run: Vec<Vec<Residues>> = runs
+            .par_iter()
+            .map(|(start, count)| {
+                let secrets = &self.dummies[start * degree..(start + count) * degree];
+                let mut sums = vec![0i32; lanes * bytes_of * count];
+                products(digits, secrets, degree, &mut sums);
+                let mut terms = vec![[0; 3]; queries * count];
+                for (lane, sums) in sums.chunks(bytes_of * count).enumerate() {
+                    let transform = &self.ring.transforms()[lane % primes];
+                    for row in 0..*count {
+                        // at most N·2^56 in absolute value; the sum of all bytes fits, not each partial one
+                        let total = (0..bytes_of)
+                            .map(|byte| i128::from(sums[byte * count + row]) << (8 * byte))
+                            .sum::<i128>();
+                        terms[lane / primes * count + row][lane % primes] =
+                            total.rem_euclid(i128::from(transform.prime())) as u64;
+                    }
                 }
                 terms
             })
-            .collect()
-    }
-}
-
-/// Checks the description of the rows and lists them in wire order.
-fn list_rows(
-    parameters: &Parameters,
-    codes: &[u8],
-    samples: usize,
-    bins: &[i32],
-    omitted: &[i32],
-) -> Result<Vec<Row>, Refusal> {
-    let invalid = |text: String| Err(Refusal::Invalid(text));
-    let mut rows = Vec::new();
-    for (feature, (bins, omitted)) in bins.iter().zip(omitted).enumerate() {
-        if !(1..=256).contains(bins) {
-            return invalid(format!(
-                "feature {feature} has {bins} bins; 1 to 256 are possible"
-            ));
-        }
-        if !(0..*bins).contains(omitted) {
-            return invalid(format!(
-                "feature {feature} omits bin {omitted}, which is not one of its {bins}"
-            ));
-        }
-        let mut counts = [0usize; 256];
-        for code in &codes[feature * samples..][..samples] {
-            counts[*code as usize] += 1;
-        }
-        if let Some(code) = (*bins as usize..256).find(|code| counts[*code] > 0) {
-            return invalid(format!(
-                "feature {feature} has code {code} but only {bins} bins"
-            ));
-        }
-        for bin in (0..*bins).filter(|bin| bin != omitted) {
-            let (count, most) = (counts[bin as usize], parameters.max_row_samples());
-            if count > most {
-                return invalid(format!(
-                    "row of feature {feature}, bin {bin} has {count} samples; {} takes at most {most} a row",
-                    parameters.name
-                ));
+            .collect();
+        let mut terms = vec![[0; 3]; queries * rows.len()];
+        let mut done = 0;
+        for ((_, count), of_run) in runs.iter().zip(by_run) {
+            for (query, of_query) in of_run.chunks(*count).enumerate() {
+                terms[query * rows.len() + done..][..*count].copy_from_slice(of_query);
             }
-            rows.push(Row {
-                feature,
-                bin: bin as u8,
-            });
+            done += count;
         }
+        terms
     }
-    if rows.is_empty() {
-        return invalid("no feature has a second bin, so there is no row to set up".into());
-    }
-    Ok(rows)
-}
 
-/// Scratch space of one thread for setting up rows.
-struct RowSetup<'a> {
-    parameters: &'static Parameters,
-    ring: &'a Ring,
-    /// One polynomial in the making.
-    polynomial: Vec<u64>,
-    /// H_r, prime by prime.
-    sums: Vec<Vec<u64>>,
-    errors: Vec<i8>,
-}
-
-impl<'a> RowSetup<'a> {
-    fn new(parameters: &'static Parameters, ring: &'a Ring) -> Self {
+    /// Adds one block of all queries. Blocks come in order.
+    ///
+    /// # Errors
+    /// When the block is malformed; the level cannot be finished then.
+    pub fn add(&self, summing: &mut Summing, block: &[u8]) -> Result<(), Refusal> {
+        let count = block_samples(self.samples, summing.blocks_added);
+        if count == 0 {
+            return Err(Refusal::Malformed(
+                "there are more blocks than the samples make".into(),
+            ));
+        }
+        let parameters = self.parameters;
+        let of_query = parameters.encrypted_size(count);
+        check_length("a block", block, summing.queries * of_query)?;
+        let first = summing.blocks_added * super::BLOCK;
+        summing.blocks_added = usize::MAX;
         let degree = parameters.ring_degree;
-        Self {
-            parameters,
-            ring,
-            polynomial: vec![0; degree],
-            sums: vec![vec![0; degree]; parameters.primes.len()],
-            errors: vec![0; degree],
+        let line_bytes = degree * size_of::<Line>();
+        let groups_at_once = (UNPACKED_SIZE / line_bytes).clamp(1, summing.groups.len());
+        let elements_at_once = (UNPACKED_SIZE / (line_bytes * groups_at_once)).max(1);
+        let begun = summing.unfolded;
+        for start in (0..summing.groups.len()).step_by(groups_at_once) {
+            let groups = start..(start + groups_at_once).min(summing.groups.len());
+            summing.unfolded = begun;
+            for element in (0..count.div_ceil(degree)).step_by(elements_at_once) {
+                let offset = element * degree;
+                let length = (elements_at_once * degree).min(count - offset);
+                let samples =
+                    self.unpack(summing, block, of_query, groups.clone(), offset, length)?;
+                self.add_samples(summing, &samples, groups.clone(), first + offset, length);
+            }
+        }
+        summing.blocks_added = first / super::BLOCK + 1;
+        Ok(())
+    }
+
+    /// The words of `length` samples for the groups, ring element by ring element: group by group, sample by sample.
+    fn unpack(
+        &self,
+        summing: &Summing,
+        block: &[u8],
+        of_query: usize,
+        groups: std::ops::Range<usize>,
+        offset: usize,
+        length: usize,
+    ) -> Result<Vec<Line>, Refusal> {
+        let parameters = self.parameters;
+        let degree = parameters.ring_degree;
+        let primes = parameters.primes.len();
+        let per_element: usize = groups
+            .clone()
+            .map(|group| summing.groups[group].lines(degree))
+            .sum();
+        let mut samples = vec![Line::default(); length.div_ceil(degree) * per_element];
+        let mut jobs = Vec::new();
+        for (element, mut lines) in samples.chunks_mut(per_element).enumerate() {
+            for group in groups.clone() {
+                let (own, rest) = lines.split_at_mut(summing.groups[group].lines(degree));
+                jobs.push((element, summing.groups[group], own));
+                lines = rest;
+            }
+        }
+        let sound = jobs
+            .into_par_iter()
+            .map(|(element, group, lines)| {
+                let count = degree.min(length - element * degree);
+                let size = parameters.plane_size(count);
+                let before = (offset / degree + element) * parameters.element_size(degree);
+                let mut planes = [(&block[..0], 0u64); 8];
+                for (lane, plane) in planes.iter_mut().enumerate().take(group.used) {
+                    let (query, place) =
+                        ((group.first + lane) / primes, (group.first + lane) % primes);
+                    let at = query * of_query + before + place * size;
+                    *plane = (&block[at..at + size], parameters.primes[place]);
+                }
+                unpack_lanes(
+                    &planes[..group.used],
+                    parameters.prime_bits,
+                    count,
+                    group.width,
+                    lines,
+                )
+            })
+            .reduce(|| true, |left, right| left & right);
+        if sound {
+            Ok(samples)
+        } else {
+            Err(out_of_range("a block"))
         }
     }
 
-    /// Draws ρ and E of one row, and writes the top bits of its H.
-    fn run(
-        &mut self,
-        public: &[PublicElement],
-        column: &[u8],
-        bin: u8,
-        stream: &mut Stream,
-        dummy: &mut [i8],
-        hint: &mut [u8],
+    /// Adds unpacked samples to the tables of all answered features.
+    fn add_samples(
+        &self,
+        summing: &mut Summing,
+        samples: &[Line],
+        groups: std::ops::Range<usize>,
+        first: usize,
+        length: usize,
     ) {
-        debug_assert!(public.len() <= MAX_BLOCKS + 1);
-        fill_ternary(stream, dummy);
-        fill_gaussian(stream, &mut self.errors);
-        let degree = self.parameters.ring_degree;
-        for (place, transform) in self.ring.transforms().iter().enumerate() {
-            let prime = transform.prime();
-            let sums = &mut self.sums[place];
-            for (value, rho) in self.polynomial.iter_mut().zip(dummy.iter()) {
-                *value = (prime as i64 + i64::from(*rho)) as u64;
-            }
-            transform.forward(&mut self.polynomial);
-            for ((sum, value), factor) in sums
-                .iter_mut()
-                .zip(&self.polynomial)
-                .zip(public[0].factors(place))
-            {
-                *sum = transform.multiply_lazy(*value, *factor);
-            }
-            for (codes, element) in column.chunks(degree).zip(&public[1..]) {
-                write_indicator(codes, bin, prime, &mut self.polynomial);
-                transform.forward(&mut self.polynomial);
-                for ((sum, value), factor) in sums
-                    .iter_mut()
-                    .zip(&self.polynomial)
-                    .zip(element.factors(place))
-                {
-                    // each term is below 2p < 2^51, and there are at most 2^12 + 1 of them
-                    *sum += transform.multiply_lazy(*value, *factor);
+        let parameters = self.parameters;
+        let degree = parameters.ring_degree;
+        let all = &summing.groups;
+        let per_element: usize = groups.clone().map(|group| all[group].lines(degree)).sum();
+        let unfolded = summing.unfolded;
+        let share = summing
+            .features
+            .len()
+            .div_ceil(rayon::current_num_threads());
+        let share = share.next_multiple_of(COLUMNS_A_PASS);
+        summing
+            .tables
+            .par_chunks_mut(share)
+            .zip(summing.features.par_chunks(share))
+            .for_each(|(tables, features)| {
+                let mut unfolded = unfolded;
+                for start in (0..length).step_by(TILE) {
+                    let count = TILE.min(length - start);
+                    let fold_first = unfolded + count > LAZY_SAMPLES;
+                    unfolded = if fold_first { count } else { unfolded + count };
+                    let mut at = start / degree * per_element;
+                    for group in groups.clone() {
+                        let here = at + start % degree * all[group].width / 8;
+                        at += all[group].lines(degree);
+                        let lines = &samples[here..][..all[group].lines(count)];
+                        for (tables, features) in tables
+                            .chunks_mut(COLUMNS_A_PASS)
+                            .zip(features.chunks(COLUMNS_A_PASS))
+                        {
+                            let mut columns: Vec<Column<'_>> = tables
+                                .iter_mut()
+                                .zip(features)
+                                .map(|(table, feature)| Column {
+                                    slots: &self.rows.column(*feature)[first + start..][..count],
+                                    table: group_of(table, all, group, self.rows.of(*feature) + 1),
+                                })
+                                .collect();
+                            if fold_first {
+                                columns
+                                    .iter_mut()
+                                    .for_each(|column| fold(parameters, all[group], column.table));
+                            }
+                            accumulate(all[group].width, &mut columns, lines);
+                        }
+                    }
+                }
+            });
+        for start in (0..length).step_by(TILE) {
+            let count = TILE.min(length - start);
+            let sum = summing.unfolded + count;
+            summing.unfolded = if sum > LAZY_SAMPLES { count } else { sum };
+        }
+    }
+
+    /// The flooded sums of every answered row, query by query. `flood_seed` is fresh for every level.
+    ///
+    /// # Errors
+    /// When blocks are missing, or one was refused.
+    pub fn finish(&self, summing: Summing, flood_seed: &Seed) -> Result<Vec<u8>, Refusal> {
+        if summing.blocks_added != blocks(self.samples) {
+            return Err(Refusal::Malformed(
+                "not all blocks of the level have been added".into(),
+            ));
+        }
+        let parameters = self.parameters;
+        let primes = parameters.primes.len();
+        let rows = self.answered_rows(&summing.features);
+        // the flood must not come from anything that entered the hint: its seed is its own, bound to this level
+        let key = Zeroizing::new(derive(
+            flood_seed,
+            "hanse histogram flood",
+            &[&summing.binding],
+        ));
+        let places: Vec<(usize, usize)> = (0..summing.features.len())
+            .flat_map(|index| {
+                (0..self.rows.of(summing.features[index])).map(move |slot| (index, slot))
+            })
+            .collect();
+        let tasks = rows.div_ceil(ROWS_A_TASK);
+        let flooded: Vec<Vec<Residues>> = (0..summing.queries * tasks)
+            .into_par_iter()
+            .map(|task| {
+                let (query, first) = (task / tasks, task % tasks * ROWS_A_TASK);
+                let lane = (query as u64) << 32 | (task % tasks) as u64;
+                let mut stream = Stream::new(&key, lane);
+                let of_task = &places[first..rows.min(first + ROWS_A_TASK)];
+                let terms = &summing.dummy_terms[query * rows + first..];
+                of_task
+                    .iter()
+                    .zip(terms)
+                    .map(|((index, slot), term)| {
+                        let noise = Zeroizing::new(self.flood.sample(&mut stream));
+                        let mut residues = [0; 3];
+                        for (place, transform) in self.ring.transforms().iter().enumerate() {
+                            let lane = query * primes + place;
+                            let sum = self.sum_at(&summing, *index, *slot, lane);
+                            let sum = transform.add(transform.reduce(sum), term[place]);
+                            residues[place] = transform.add(sum, transform.reduce_signed(*noise));
+                        }
+                        residues
+                    })
+                    .collect()
+            })
+            .collect();
+        let mut answers = vec![0u8; self.answers_size(&summing)];
+        for (out, tasks) in answers
+            .chunks_mut(parameters.answer_size(rows))
+            .zip(flooded.chunks(tasks))
+        {
+            let mut packer = Packer::new(out);
+            for residues in tasks.iter().flatten() {
+                for residue in &residues[..primes] {
+                    packer.push(*residue, parameters.prime_bits);
                 }
             }
-            for sum in sums.iter_mut() {
-                *sum = transform.reduce(*sum);
-            }
-            transform.inverse_unscaled(sums);
-            for (sum, error) in sums.iter_mut().zip(&self.errors) {
-                let scaled = transform.multiply(*sum, transform.degree_inverse());
-                *sum = transform.add(scaled, transform.reduce_signed(i64::from(*error)));
-            }
+            packer.finish();
         }
-        self.write_top_bits(hint);
+        Ok(answers)
     }
 
-    fn write_top_bits(&self, hint: &mut [u8]) {
-        let width = self.parameters.hint_coefficient_bits();
-        let mut packer = Packer::new(hint);
-        for slot in 0..self.parameters.ring_degree {
-            let mut residues = [0; 3];
-            for (place, sums) in self.sums.iter().enumerate() {
-                residues[place] = sums[slot];
-            }
-            let top = shift_right(
-                self.ring.compose(residues),
-                self.parameters.hint_dropped_bits,
-            );
-            packer.push(
-                top[0] & (u64::MAX >> 64u32.saturating_sub(width)),
-                width.min(64),
-            );
-            if width > 64 {
-                packer.push(top[1], width - 64);
-            }
-        }
-        packer.finish();
-    }
-
-    /// Clears what was drawn and what it could be computed from.
-    fn wipe(&mut self) {
-        self.polynomial.as_mut_slice().zeroize();
-        self.sums
-            .iter_mut()
-            .for_each(|sums| sums.as_mut_slice().zeroize());
-        self.errors.as_mut_slice().zeroize();
+    /// One word of a table: feature number `index` of those answered.
+    fn sum_at(&self, summing: &Summing, index: usize, slot: usize, lane: usize) -> u64 {
+        let slots = self.rows.of(summing.features[index]) + 1;
+        let group = lane / 8;
+        let before: usize = summing.groups[..group]
+            .iter()
+            .map(|group| group.lines(slots))
+            .sum();
+        let lines = &summing.tables[index][before..];
+        words(lines)[slot * summing.groups[group].width + lane % 8]
     }
 }
 
-impl Drop for RowSetup<'_> {
-    fn drop(&mut self) {
-        self.wipe();
-    }
+/// The lines of one group in a feature's table.
+fn group_of<'a>(
+    table: &'a mut [Line],
+    groups: &[Group],
+    group: usize,
+    slots: usize,
+) -> &'a mut [Line] {
+    let before: usize = groups[..group].iter().map(|group| group.lines(slots)).sum();
+    &mut table[before..][..groups[group].lines(slots)]
 }
 
-/// Σ X^(−c) over the samples c of the block that are in the bin; X^(−c) = −X^(N−c) for c > 0.
-fn write_indicator(codes: &[u8], bin: u8, prime: u64, polynomial: &mut [u64]) {
-    let degree = polynomial.len();
-    polynomial.fill(0);
-    polynomial[0] = u64::from(codes[0] == bin);
-    for (value, code) in polynomial[degree + 1 - codes.len()..]
-        .iter_mut()
-        .rev()
-        .zip(&codes[1..])
-    {
-        *value = (prime - 1) & u64::from(*code == bin).wrapping_neg();
-    }
+fn out_of_range(what: &str) -> Refusal {
+    Refusal::Malformed(format!("{what} holds a number that is out of range"))
+}
+
+/// The key of a set-up: bound to the set, the public part and the rows.
+fn key_of(
+    parameters: &Parameters,
+    public_seed: &Seed,
+    secret_seed: &Seed,
+    columns: Columns<'_>,
+) -> Zeroizing<Seed> {
+    let parts: [&[u8]; 3] = [parameters.name.as_bytes(), public_seed, &digest(columns)];
+    Zeroizing::new(derive(secret_seed, "hanse histogram set-up", &parts))
 }
 
 #[cfg(test)]
@@ -444,26 +570,29 @@ mod tests {
     use zeroize::ZeroizeOnDrop;
 
     use super::*;
-    use crate::histogram::Guest;
     use crate::parameters::S100;
 
-    fn host() -> Host {
-        Host::set_up(&S100, &[1; 32], &[2; 32], vec![0, 1, 2, 1], &[3], &[1]).expect("rows fit")
+    fn host(answered: u64) -> Host {
+        let columns = Columns {
+            codes: &[0, 1, 2, 1],
+            bins: &[3],
+            missing: &[0],
+            omitted: &[1],
+        };
+        Host::resume(&S100, &[1; 32], &[2; 32], columns, answered).expect("rows fit")
     }
 
     #[test]
-    fn a_hint_stops_at_its_most_answers() {
-        let host = host();
-        let guest = Guest::new(&S100, &[1; 32], 4).expect("samples fit");
-        let query = guest.encrypt(&[0; 4], &[0; 4], &[3; 32]).expect("in range");
-        host.answered
-            .store(S100.answer_cap() - 3, Ordering::Relaxed);
-        assert!(host.answer(query.ciphertext(), &[4; 32]).is_ok());
-        assert_eq!(host.answered(), S100.answer_cap() - 1);
-        assert_eq!(
-            host.answer(query.ciphertext(), &[5; 32]),
-            Err(Refusal::HintExhausted)
-        );
+    fn a_hint_stops_at_its_most_answers_whoever_asks() {
+        let size = S100.element_size(4096);
+        let host = host(S100.answer_cap() - 5);
+        let exhausted = |queries: usize| {
+            let dummies = vec![0; queries * size];
+            host.begin(queries, &dummies, None).err() == Some(Refusal::HintExhausted)
+        };
+        assert!(exhausted(3), "two rows of three queries are six answers");
+        let refused = (0..4).into_par_iter().filter(|_| exhausted(1)).count();
+        assert_eq!(refused, 2);
         assert_eq!(
             host.answered(),
             S100.answer_cap() - 1,
@@ -474,32 +603,6 @@ mod tests {
     #[test]
     fn secrets_of_a_host_are_wiped_when_it_goes() {
         fn wiped<T: ZeroizeOnDrop>(_: &T) {}
-        wiped(&host().dummies);
-    }
-
-    #[test]
-    fn a_row_leaves_nothing_in_its_scratch_space() {
-        let ring = Ring::new(&S100);
-        let public = expand_public(&ring, &S100, &[1; 32], 1);
-        let mut setup = RowSetup::new(&S100, &ring);
-        let (mut dummy, mut hint) = (vec![0; 4096], vec![0; S100.hint_size(1)]);
-        setup.run(
-            &public,
-            &[0, 1, 1],
-            1,
-            &mut Stream::new(&[2; 32], 0),
-            &mut dummy,
-            &mut hint,
-        );
-        assert!(setup.errors.iter().any(|error| *error != 0));
-        setup.wipe();
-        assert!(setup.errors.iter().all(|error| *error == 0));
-        assert!(
-            setup
-                .polynomial
-                .iter()
-                .chain(setup.sums.iter().flatten())
-                .all(|word| *word == 0)
-        );
+        wiped(&host(0).dummies);
     }
 }
