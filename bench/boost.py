@@ -245,8 +245,8 @@ class Metered:
         self.sent[kind_of(payload)] += len(payload)
         await self.inner.send(peer, payload)
 
-    async def recv(self, peer: PartyId) -> bytes:
-        return await self.inner.recv(peer)
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        return await self.inner.recv(peer, most_bytes)
 
     def fork(self, stream: int) -> Channel:
         return Metered(self.inner.fork(stream), self.sent)

@@ -77,7 +77,7 @@ class WireChannel:
                 writer.write(view[start : start + PIECE_BYTES])
                 await writer.drain()
 
-    async def recv(self, peer: PartyId) -> bytes:
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
         return await self.wire.inboxes[peer, self.stream].get()
 
     def fork(self, stream: int) -> Channel:

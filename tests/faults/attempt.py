@@ -51,8 +51,8 @@ class FusedChannel:
         self.burn("message")
         await self.inner.send(peer, payload)
 
-    async def recv(self, peer: PartyId) -> bytes:
-        payload = await self.inner.recv(peer)
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        payload = await self.inner.recv(peer, most_bytes)
         self.burn("received")
         return payload
 

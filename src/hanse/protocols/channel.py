@@ -44,11 +44,14 @@ class PeerLost(HanseError):
 
 
 class Channel(Protocol):
-    """Bytes in order between this party and each peer. TLS, metering, deadlines and faults wrap this shape."""
+    """Bytes in order between this party and each peer. TLS, metering, deadlines and faults wrap this shape.
+
+    `recv` may refuse a message of more than `most_bytes` as soon as so much of it has come.
+    """
 
     async def send(self, peer: PartyId, payload: bytes) -> None: ...
 
-    async def recv(self, peer: PartyId) -> bytes: ...
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes: ...
 
     def fork(self, stream: int) -> "Channel": ...
 
@@ -90,7 +93,7 @@ class Peer:
         await self.channel.send(self.id, message.encode())
 
     async def recv(self, kind: type[M]) -> M:
-        payload = await self.channel.recv(self.id)
+        payload = await self.channel.recv(self.id, kind.max_bytes)
         try:
             return decode(payload, kind)
         except ValueError as error:

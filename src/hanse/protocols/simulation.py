@@ -187,7 +187,8 @@ class MemoryChannel:
         self.network.send(self.me, peer, self.stream, payload)
         await asyncio.sleep(0)
 
-    async def recv(self, peer: PartyId) -> bytes:
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        del most_bytes
         return await self.network.recv(peer, self.me, self.stream)
 
     def fork(self, stream: int) -> "MemoryChannel":
@@ -309,8 +310,8 @@ class _TappedChannel:
     async def send(self, peer: PartyId, payload: bytes) -> None:
         await self.inner.send(peer, self.sending(self.me, peer, self.stream, payload))
 
-    async def recv(self, peer: PartyId) -> bytes:
-        return await self.inner.recv(peer)
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        return await self.inner.recv(peer, most_bytes)
 
     def fork(self, stream: int) -> "_TappedChannel":
         return _TappedChannel(self.me, self.inner.fork(stream), self.sending, stream)

@@ -23,8 +23,8 @@ class SocketChannel:
     async def send(self, peer: PartyId, payload: bytes) -> None:
         await self.post.send(peer, self.stream, payload)
 
-    async def recv(self, peer: PartyId) -> bytes:
-        return await self.post.recv(peer, self.stream)
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        return await self.post.recv(peer, self.stream, most_bytes)
 
     def fork(self, stream: int) -> Channel:
         return SocketChannel(self.post, stream)
@@ -38,7 +38,8 @@ class NoChannel:
         del payload
         raise fault("peer.unknown", f"{peer} takes no part in this task")
 
-    async def recv(self, peer: PartyId) -> bytes:
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        del most_bytes
         raise fault("peer.unknown", f"{peer} takes no part in this task")
 
     def fork(self, stream: int) -> Channel:

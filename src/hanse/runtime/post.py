@@ -62,6 +62,7 @@ class _Stream:
     def __init__(self) -> None:
         self.messages: deque[bytes] = deque()
         self.size_bytes = 0
+        self.most_bytes: int | None = None
         self._pieces: list[bytearray] = []
 
     def add(self, piece: bytearray) -> None:
@@ -149,11 +150,19 @@ class Post:
             state.outstanding_bytes += len(payload)
             await self._send_pieces(peer, stream, payload)
 
-    async def recv(self, peer: PartyId, stream: int) -> bytes:
-        """Return the next message of a stream. Raises PeerLost, ProtocolError, or HanseError("peer.stalled")."""
+    async def recv(self, peer: PartyId, stream: int, most_bytes: int | None = None) -> bytes:
+        """Return the next message of a stream. Raises PeerLost, ProtocolError, or HanseError("peer.stalled").
+
+        While it is awaited, a message of more than `most_bytes` is refused before it is whole.
+        """
         state = self._peers[peer]
         line = state.streams[stream]
-        await self._wait(peer, lambda: bool(line.messages), "sends nothing", last=lambda: state.has_left)
+        line.most_bytes = most_bytes
+        self._check_size(peer, line)
+        try:
+            await self._wait(peer, lambda: bool(line.messages), "sends nothing", last=lambda: state.has_left)
+        finally:
+            line.most_bytes = None
         payload = line.messages.popleft()
         state.unread_bytes -= len(payload)
         state.consumed_bytes += len(payload)
@@ -280,9 +289,10 @@ class Post:
         if stream != CONTROL_STREAM:
             state.sign_at = time.monotonic()
             state.waits_for = None
-        if line.size_bytes > self._limits.message_bytes:
-            self._end_peer(peer, ProtocolError(peer, f"sent a message above {self._limits.message_bytes} bytes"))
-        elif state.unread_bytes > UNREAD_BYTES + 2 * self._limits.message_bytes:
+        self._check_size(peer, line)
+        if state.end is not None:
+            return
+        if state.unread_bytes > UNREAD_BYTES + 2 * self._limits.message_bytes:
             self._end_peer(peer, ProtocolError(peer, f"sent {state.unread_bytes} bytes that nobody has asked for"))
         elif final:
             payload = line.end()
@@ -292,6 +302,14 @@ class Post:
             else:
                 line.messages.append(payload)
         state.wake()
+
+    def _check_size(self, peer: PartyId, line: _Stream) -> None:
+        """End a peer whose message under way is larger than any may be, or than the one awaited on this stream."""
+        most_bytes = self._limits.message_bytes
+        if line.most_bytes is not None and not line.messages:
+            most_bytes = min(most_bytes, line.most_bytes)
+        if line.size_bytes > most_bytes:
+            self._end_peer(peer, ProtocolError(peer, f"sent a message above {most_bytes} bytes"))
 
     def _take_notice(self, peer: PartyId, state: _PeerState, payload: bytes) -> None:
         try:

@@ -136,6 +136,29 @@ async def test_a_reader_says_what_it_has_read(tmp_path: Path, monkeypatch: pytes
         assert await node.hear() == (frames.Data(A, CONTROL_STREAM, True), Consumed(10).encode())
 
 
+@pytest.mark.parametrize("is_awaited_first", [True, False])
+async def test_a_message_larger_than_the_awaited_one_is_refused_before_it_is_whole(
+    tmp_path: Path, is_awaited_first: bool
+) -> None:
+    async with line(tmp_path, Limits()) as (post, node):
+        awaited = asyncio.create_task(post.recv(A, 0, 10)) if is_awaited_first else None
+        await node.say(frames.Data(A, 1, True), bytes(100))
+        await node.say(frames.Data(A, 0, False), bytes(10))
+        await node.say(frames.Data(B, 0, True), b"a sign that all this has come")
+        await post.recv(B, 0)
+        assert awaited is None or not awaited.done()
+        await node.say(frames.Data(A, 0, False), b"!")
+        with pytest.raises(ProtocolError, match=r"host-1.*above 10 bytes"):
+            await (awaited or post.recv(A, 0, 10))
+
+
+async def test_messages_up_to_the_awaited_size_come_one_after_the_other(tmp_path: Path) -> None:
+    async with line(tmp_path, Limits()) as (post, node):
+        for size in (10, 200):
+            await node.say(frames.Data(A, 0, True), bytes(size))
+        assert [len(await post.recv(A, 0, most)) for most in (10, 200)] == [10, 200]
+
+
 async def test_junk_on_the_runtime_s_own_stream_is_the_sender_s_fault(tmp_path: Path) -> None:
     async with line(tmp_path, Limits()) as (post, node):
         await node.say(frames.Data(A, CONTROL_STREAM, True), b"\x92\xa5Alive\xc0")

@@ -311,8 +311,8 @@ class LyingChannel:
             payload = self.lie(decode(payload, self.kind)).encode()
         await self.inner.send(peer, payload)
 
-    async def recv(self, peer: PartyId) -> bytes:
-        return await self.inner.recv(peer)
+    async def recv(self, peer: PartyId, most_bytes: int | None = None) -> bytes:
+        return await self.inner.recv(peer, most_bytes)
 
     def fork(self, stream: int) -> Channel:
         return LyingChannel(self.inner.fork(stream), self.kind, self.lie)
