@@ -97,6 +97,12 @@ A certificate was refused.
 Compare fingerprints and clocks with the other administrator.
 请与对方管理员核对指纹和系统时间。
 
+422 column.infinite
+A column holds infinite values.
+列中有无穷大的值。
+Make them missing or finite, or leave the column out.
+请改为缺失值或有限的数值，或不使用该列。
+
 422 column.missing
 A column has missing values where none may be.
 某列含有不允许的缺失值。
@@ -541,6 +547,12 @@ The table has no label.
 Register the data with its label column.
 请在注册数据时指定标签列。
 
+422 label.classes
+The classes of the label are not those that were expected.
+标签的类别与预期不符。
+Set classes to the number of different labels, and use the same labels throughout.
+请将类别数设为标签的不同取值数，并在各处使用同样的标签。
+
 422 label.invalid
 The labels cannot be used.
 标签不可用。
@@ -583,6 +595,18 @@ There is no such member.
 `hanse member list` shows the members.
 可用 `hanse member list` 查看成员。
 
+422 model.differs
+The model does not fit this training.
+该模型不适合此次训练。
+Train with the objective and classes of the model, or without it.
+请使用与模型相同的目标和类别，或不以它为起点。
+
+422 model.features
+The columns are not those of the model.
+列与模型的列不一致。
+Bring the columns that the model was trained on, of the same kinds.
+请提供训练该模型时所用的列，且类型相同。
+
 422 model.other
 The model is of another component or party.
 该模型属于其他组件或参与方。
@@ -606,6 +630,12 @@ There is no such model.
 没有该模型。
 `hanse model list` shows the models of this node.
 可用 `hanse model list` 查看本节点的模型。
+
+409 model.version
+The model is of another release.
+该模型来自其他版本。
+Fit it again with this release.
+请用当前版本重新训练。
 
 500 node.directory
 The node's directory cannot be used.
@@ -972,6 +1002,12 @@ The parties' rows are not the same.
 各方的行不一致。
 Align the tables with psi first.
 请先用 psi 对齐各表。
+
+422 rows.too_few
+There are too few rows.
+行数太少。
+Give more rows, or a larger share of them.
+请提供更多的行，或提高抽样比例。
 
 413 rows.too_many
 There are more rows than the component can take.

@@ -19,6 +19,8 @@ The Chinese names are in the folder's `zh.toml`:
     [settings.share_result]
     title = "…"
     help = "…"
+
+Settings that several components inherit have their Chinese names in the `zh.toml` beside the class that declares them.
 """
 
 import inspect
@@ -114,6 +116,7 @@ class Component:
         """Return the component as data. Raises ValueError when the module's header is not as it must be."""
         header = read_header(sys.modules[self._module].__doc__ or "", tuple(self.roles))
         chinese = _read_chinese(self.folder / "zh.toml")
+        settings = {**_inherited_chinese(self.params), **chinese.get("settings", {})}
         return ComponentCard(
             name=self.name,
             version=self.version,
@@ -129,7 +132,7 @@ class Component:
             apply_inputs={role: _kinds(self.takes(role, apply=True)) for role in self.apply},
             apply_outputs={role: _kinds(self.gives(role, apply=True)) for role in self.apply},
             optional=self.optional,
-            params=_with_chinese(self.params.schema(), chinese.get("settings", {})),
+            params=_with_chinese(self.params.schema(), settings),
         )
 
 
@@ -262,6 +265,16 @@ def _texts(english: str, chinese: str | None) -> dict[str, str]:
 
 def _read_chinese(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _inherited_chinese(params: type[Params]) -> dict[str, Any]:
+    """Return the Chinese words of inherited settings, those of the nearest class first in force."""
+    found: dict[str, Any] = {}
+    for declared in reversed(params.__mro__[1:]):
+        if issubclass(declared, Params) and declared is not Params:
+            path = Path(str(sys.modules[declared.__module__].__file__)).parent / "zh.toml"
+            found |= _read_chinese(path).get("settings", {})
+    return found
 
 
 def _with_chinese(schema: dict[str, Any], settings: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -1,40 +1,36 @@
 """Gradient boosting on one table: one's own data alone, or all data in one place.
 
 Protocol  none: nothing is sent. The trees are those of hetero_boost (Friedman 2001; Chen and Guestrin 2016), quantile
-          bins, grown level by level.
+          bins, grown level by level or best leaf first.
 Secure    trivially: no other party takes part.
 Learns    guest: nothing that its own table does not say.
 """
 
+import asyncio
 from typing import NamedTuple
 
 import numpy as np
 
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
-from hanse.kernel import boosting, gradients
-from hanse.kernel import heaps as trees
-from hanse.kernel.boosting import Boosting
-from hanse.kernel.intervals import bin_columns, encode
-from hanse.sdk import Component, Model, Params, Party, Report, Table
+from hanse.kernel.trees import OWN, Growth
+from hanse.sdk import Component, Model, Party, Report, Table
+from hanse.sdk.boosting import (
+    Boosting,
+    BoostSettings,
+    Ensemble,
+    Features,
+    Lot,
+    Targets,
+    Warm,
+    importance,
+    problems,
+    view,
+)
 
 
-class Settings(Params, frozen=True):
+class Settings(BoostSettings, frozen=True):
     """How the trees are grown."""
-
-    trees: boosting.TreeCount = 20
-    depth: boosting.Depth = 4
-    learning_rate: boosting.LearningRate = 0.3
-    max_bins: boosting.Bins = 16
-    objective: boosting.ObjectiveName = "binary"
-    reg_lambda: boosting.RegLambda = 1.0
-    min_child_weight: boosting.MinChildWeight = 1.0
-    min_split_gain: boosting.MinSplitGain = 0.0
-    early_stopping_rounds: boosting.EarlyStopping = 0
-    early_stopping_metric: boosting.StoppingMetric = "default"
-
-    def __post_init__(self) -> None:
-        boosting.check_metric(self.objective, self.early_stopping_metric)
 
 
 class Fitted(NamedTuple):
@@ -43,69 +39,95 @@ class Fitted(NamedTuple):
     report: Report
 
 
-async def guest(me: Party, train: Table, valid: Table | None, settings: Settings) -> Fitted:
+async def guest(me: Party, train: Table, valid: Table | None, warm: Model | None, settings: Settings) -> Fitted:
     """Grow tree after tree on my columns."""
-    names = train.schema.features
-    numbers = train.numbers(names)
-    boosting.check_numbers(numbers, names, "training")
-    valid_numbers = np.empty((len(names), 0)) if valid is None else valid.numbers(names)
-    boosting.check_numbers(valid_numbers, names, "validation")
-    follow = boosting.followed(
-        settings.objective, settings.early_stopping_metric, settings.early_stopping_rounds, valid_numbers.shape[1]
-    )
-    valid_labels = np.empty(0) if valid is None else valid.label()
-    fit = Boosting.start(settings.objective, train.label(), valid_labels, settings.depth, follow)
-    columns = bin_columns(numbers, settings.max_bins)
-    valid_codes = encode(valid_numbers, columns.edges)
-    rules = trees.Rules(settings.reg_lambda, settings.min_child_weight, settings.min_split_gain)
-    for number in range(1, settings.trees + 1):
-        growth = trees.Growth(columns, valid_codes, *fit.gradients(), rules, settings.depth)
-        growth.grow_alone()
-        for name, value in fit.add(growth, settings.learning_rate).items():
-            me.metric(name, value, number)
-        me.progress(number, settings.trees, "tree")
-        if fit.has_stalled(settings.early_stopping_rounds):
-            break
-    return Fitted(
-        Model(fit.kept.arrays, {"features": list(names), "base": fit.base, "objective": settings.objective}),
-        train.select([]).with_column("score", fit.scores),
-        Report("boost", _figures(fit, names)),
-    )
+    training = await asyncio.to_thread(Training, me.rng.seed(), train, valid, warm, settings)
+    fit = training.fit
+    while not fit.finished:
+        for name, value in (await asyncio.to_thread(training.grow)).items():
+            me.metric(name, value, fit.rounds)
+        me.progress(fit.rounds, settings.trees, "tree")
+    return await asyncio.to_thread(training.fitted)
 
 
-async def predict(_me: Party, model: Model, table: Table, settings: Settings) -> Table:
+async def predict(_me: Party, model: Model, table: Table, settings: Settings) -> Table:  # noqa: ARG001
     """Walk my trees for every row."""
-    names = model.details["features"]
-    numbers = table.numbers(names)
-    boosting.check_numbers(numbers, names, "scored")
-    margins = trees.margins(trees.Trees(**model.arrays), model.details["base"], numbers)
-    return table.select([]).with_column("score", gradients.scores(settings.objective, margins))
+    ensemble = Ensemble.open(model)
+    margins = await asyncio.to_thread(lambda: ensemble.margins(ensemble.numbers(table)))
+    return table.select([]).with_columns(ensemble.score_columns(margins))
 
 
-def check(_role: Role, _settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+class Training:
+    """One training: what was read of the tables, and the trees so far."""
+
+    def __init__(
+        self, secret: bytes, train: Table, valid: Table | None, warm: Model | None, settings: Settings
+    ) -> None:
+        before = None if warm is None else Ensemble.open(warm)
+        classes = before.classes if before else ()
+        targets = Targets.read(train, settings, "training", classes)
+        checked = None if valid is None else Targets.read(valid, settings, "validation", targets.classes)
+        lot = Lot.draw(train.ids(), settings)
+        self._train, self._settings = train, settings
+        self.features = Features.fit(train, lot, settings, before=before.features if before else None)
+        self._columns = self.features.columns(train, lot, settings)
+        self._passengers = self.features.passengers(train, lot, valid)
+        begin = None if before is None else _margins(before, lot, train, valid)
+        self.fit = Boosting.start(settings, lot, targets, checked, secret, begin)
+
+    def grow(self) -> dict[str, float]:
+        """Grow the trees of a round, and return what was measured after it."""
+        settings = self._settings
+        (chosen,) = self.fit.chosen([len(self.features.names)])
+        growths = [
+            Growth(self._columns, g, h, settings.rules, settings.form, passengers=self._passengers, chosen=chosen)
+            for g, h in zip(*self.fit.gradients(), strict=True)
+        ]
+        for growth in growths:
+            growth.grow_alone()
+        return self.fit.add(growths)
+
+    def fitted(self) -> Fitted:
+        """Return the outputs."""
+        ensemble = self.fit.ensemble(self.features)
+        lines = importance(ensemble.forest, OWN, self.features.names)
+        figures = {
+            **self.fit.figures(),
+            "importance": [{"party": "guest", **line} for line in lines],
+            "tree_view": view(ensemble),
+        }
+        scores = self._train.select([]).with_columns(self.fit.scores())
+        return Fitted(ensemble.model(), scores, Report("boost", figures))
+
+
+def _margins(before: Ensemble, lot: Lot, train: Table, valid: Table | None) -> Warm:
+    """Return what an earlier model says of the rows."""
+    every = before.margins(before.numbers(train))
+    beside = [every[:, lot.left_out]]
+    if valid is not None:
+        beside.append(before.margins(before.numbers(valid)))
+    return Warm(before, every[:, lot.counted], np.concatenate(beside, axis=1))
+
+
+def check(_role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
     """Say what is wrong with the tables before a row is read."""
-    return [problem for port, schema in schemas.items() for problem in boosting.problems(port, schema, labelled=True)]
-
-
-def _figures(fit: Boosting, names: tuple[str, ...]) -> dict[str, object]:
-    return {
-        "objective": fit.objective,
-        "rows": len(fit.labels),
-        "trees": fit.best_trees,
-        "trees_grown": len(fit.trees),
-        "curves": fit.curves,
-        "importance": [{"party": "guest", **line} for line in boosting.importance(fit.kept, trees.OWN, names)],
-    }
+    named = {*settings.categorical, *settings.monotone_increasing, *settings.monotone_decreasing}
+    found = []
+    for port, schema in schemas.items():
+        found += problems(port, schema, settings, labelled=True)
+        if absent := sorted(named - set(schema.features)):
+            found.append(f"{port}: there is no column {', '.join(absent)}, which the settings name")
+    return found
 
 
 component = Component(
     name="local_boost",
-    version="1.0.0",
+    version="2.0.0",
     params=Settings,
     roles={"guest": guest},
-    inputs={"train": Table, "valid": Table},
+    inputs={"train": Table, "valid": Table, "warm": Model},
     outputs={"model": Model, "scores": Table, "report": Report},
-    optional=("valid",),
+    optional=("valid", "warm"),
     apply={"guest": predict},
     apply_inputs={"table": Table},
     apply_outputs={"scores": Table},
