@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
 import pytest
-from tests.e2e.federation import PARTIES, Federation, read_scores
+from tests.e2e.federation import PARTIES, Federation, Node, read_scores
 
 from hanse.client.refusal import Refusal
 
@@ -37,6 +44,32 @@ def test_three_organisations_train_a_model_together(federation: Federation) -> N
         (used,) = host.client.job(job).disclosure
         assert used.used >= 4
         assert used.guest == "bank"
+
+
+def hanse(node: Node, *words: str) -> str:
+    """What a command of `hanse` prints at a node."""
+    command = [sys.executable, "-m", "hanse.cli", *words, "--directory", str(node.directory)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def test_reports_are_shown_and_tables_fetched_by_those_who_have_them(federation: Federation, tmp_path: Path) -> None:
+    job = federation.run(federation.pipeline())
+    demand_success(federation, job)
+    found = federation.guest.client.job(job)
+    report = federation.guest.client.report(job, "boost")
+    assert report.view == "boost"
+    assert json.loads(hanse(federation.guest, "job", "report", job, "boost", "--json")) == msgspec.to_builtins(report)
+    assert "importance" in hanse(federation.guest, "job", "report", job)
+    file = tmp_path / "scores.csv"
+    told = json.loads(hanse(federation.guest, "job", "fetch", job, "boost", "scores", str(file), "--json"))
+    with file.open(newline="") as lines:
+        scores = {line["id"]: float(line["score"]) for line in csv.DictReader(lines)}
+    assert scores == pytest.approx(read_scores(found, "boost"))
+    assert told["rows"] == len(scores)
+    with pytest.raises(Refusal, match=r"job\.no_output"):
+        federation.guest.client.report(job, "data")
+    with pytest.raises(Refusal, match=r"job\.no_output"):
+        federation.hosts[0].client.output(job, "boost", "scores")
 
 
 def test_events_reach_every_party_in_order(federation: Federation) -> None:

@@ -36,7 +36,8 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named = "demo, node up, node status, invite, join, member list, member confirm, member suspend, member resume, "
     named += "dataset add, dataset list, project create, project accept, project list, grant add, grant list, "
-    named += "grant revoke, job run, job watch, job cancel, job list, job show, model list, model show, version"
+    named += "grant revoke, job run, job watch, job cancel, job list, job show, job report, job fetch, "
+    named += "model list, model show, version"
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

@@ -21,6 +21,7 @@ from hanse.client.resources import (
     Node,
     OfferedDataset,
     Project,
+    Report,
 )
 from hanse.core.specs import PipelineSpec
 
@@ -172,6 +173,11 @@ def cancel_job(job_id: str) -> Call[Any]:
 def output(job_id: str, task: str, port: str) -> Call[dict[str, Any]]:
     """Return a report's values, or where on the node's disk a table or model lies."""
     return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/outputs/{_part(port)}", dict[str, Any])
+
+
+def report(job_id: str, task: str) -> Call[Report]:
+    """Return one's own report of a task."""
+    return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/report", Report)
 
 
 def models() -> Call[tuple[ModelVersion, ...]]:

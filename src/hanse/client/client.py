@@ -138,6 +138,7 @@ class AsyncClient:
     job_events = _asked(calls.job_events)
     cancel_job = _asked(calls.cancel_job)
     output = _asked(calls.output)
+    report = _asked(calls.report)
     models = _asked(calls.models)
     model = _asked(calls.model)
 
@@ -221,6 +222,7 @@ class Client:
     job_events = _awaited(calls.job_events)
     cancel_job = _awaited(calls.cancel_job)
     output = _awaited(calls.output)
+    report = _awaited(calls.report)
     models = _awaited(calls.models)
     model = _awaited(calls.model)
 

@@ -142,6 +142,13 @@ class Task(msgspec.Struct, frozen=True):
     fault: Failure | None = None
 
 
+class Report(msgspec.Struct, frozen=True):
+    """What a task says of its own work: `values` holds figures, texts, lists of records, curves as lists of numbers."""
+
+    view: str
+    values: dict[str, Any] = {}
+
+
 class DisclosureUse(msgspec.Struct, frozen=True):
     """How many exact sums of one's own dataset a guest was told, of how many `limit` (rho of rule R1) allows."""
 

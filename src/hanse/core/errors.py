@@ -97,6 +97,12 @@ A certificate was refused.
 Compare fingerprints and clocks with the other administrator.
 请与对方管理员核对指纹和系统时间。
 
+422 column.categories
+A column cannot be used as categories.
+某列不能作为类别使用。
+Leave it out, use it as numbers, or group its values into fewer.
+请去掉该列、按数值使用，或将取值归并为更少的类别。
+
 422 column.infinite
 A column holds infinite values.
 列中有无穷大的值。
@@ -108,12 +114,6 @@ A column has missing values where none may be.
 某列含有不允许的缺失值。
 Fill the gaps, or leave the column out.
 请补全缺失值，或不使用该列。
-
-422 column.categories
-A column cannot be used as categories.
-某列不能作为类别使用。
-Leave it out, use it as numbers, or group its values into fewer.
-请去掉该列、按数值使用，或将取值归并为更少的类别。
 
 422 column.text
 A column holds text where numbers are needed.
@@ -397,6 +397,18 @@ The scores do not fit the objective.
 Give scores between 0 and 1, or set the objective to regression.
 请提供 0 到 1 之间的评分，或将目标设为回归。
 
+422 file.unreadable
+A file cannot be read from here.
+无法从此处读取文件。
+Run the command on the node's machine, as the user that the node runs as.
+请在节点所在机器上以节点的运行用户执行该命令。
+
+422 file.unwritable
+The file cannot be written.
+无法写入文件。
+Choose a file name that ends in .csv or .parquet, in a folder that may be written to.
+请选择可写目录中以 .csv 或 .parquet 结尾的文件名。
+
 409 fingerprint.differs
 The fingerprint is not the one that this side sees.
 指纹与本方所见不一致。
@@ -504,6 +516,12 @@ This party has no such output of the task.
 本方没有该任务的此项输出。
 Wait until the task has succeeded, or ask the party that has it.
 请等待任务成功，或向持有该输出的参与方查询。
+
+409 job.no_table
+This output is no table.
+该输出不是数据表。
+`hanse job report` shows a report; `hanse model show` says where a model lies.
+报告可用 `hanse job report` 查看；模型位置可用 `hanse model show` 查看。
 
 403 job.not_yours
 The job has no part for this organisation.

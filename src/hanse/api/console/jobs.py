@@ -116,6 +116,13 @@ class JobView(BaseModel):
     disclosure: list[DisclosureView] = Field(default_factory=list)
 
 
+class ReportView(BaseModel):
+    """`view` names the kind of report; `values` holds numbers, texts, lists of records, curves as lists of numbers."""
+
+    view: str
+    values: dict[str, Any]
+
+
 class EventView(BaseModel):
     """`kind` is job, task, attempt, progress, metric or note."""
 
@@ -174,6 +181,14 @@ async def cancel_job(job_id: str, desk: Desk) -> JobView:
     """End a job at all of its parties. Any of them may."""
     await desk.cancel(JobId(job_id))
     return _view(await desk.view(JobId(job_id)))
+
+
+@router.get("/jobs/{job_id}/tasks/{task}/report", operation_id="get_report")
+def get_report(job_id: str, task: str, database: Storage) -> ReportView:
+    """Return this party's own report of a task: its figures, tables, curves and trees."""
+    with database.read() as session:
+        artefact = views.find_report(session, service.get_job(session, JobId(job_id)), TaskName(task))
+    return ReportView.model_validate(views.read_report(artefact))
 
 
 @router.get("/jobs/{job_id}/tasks/{task}/outputs/{port}", operation_id="get_output")

@@ -12,11 +12,12 @@ from rich.markup import escape
 from hanse.cli.language import language
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.outcome import demand_success
+from hanse.cli.reports import draw_report
 from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show, what_helps
 from hanse.cli.units import bytes_text, seconds_text
 from hanse.cli.watching import Board
 from hanse.client import Client, connect
-from hanse.client.resources import Job, Task
+from hanse.client.resources import Job, Report, Task
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.specs import PipelineSpec
@@ -91,6 +92,44 @@ def show_job(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJs
     show(found, as_json, lambda console: draw_job(console, found))
 
 
+@commands.command(epilog="Example: hanse job report job-5f2c9a7d01b4e6c8 boost --trees 3")
+def report(
+    job: JobId,
+    task: Annotated[str, typer.Argument(help="Name of the task; every task that has a report if not given.")] = "",
+    trees: Annotated[int, typer.Option("--trees", min=0, help="Draw the first so many trees of a model.")] = 0,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a task reports to this party: its figures, curves, tables, and on request its trees.
+
+    With --json: the report of the task, or without a task all of them by the name of their task.
+    """
+    with connect(directory) as client:
+        reports = {name: client.report(job, name) for name in ([task] if task else _tasks_with_report(client, job))}
+    show(reports[task] if task else reports, as_json, lambda console: _draw_reports(console, reports, trees))
+
+
+@commands.command(epilog="Example: hanse job fetch job-5f2c9a7d01b4e6c8 boost scores scores.csv")
+def fetch(
+    job: JobId,
+    task: Annotated[str, typer.Argument(help="Name of the task that made the table.")],
+    port: Annotated[str, typer.Argument(help="Which of its outputs: hanse job show JOB --json lists them.")],
+    file: Annotated[Path, typer.Argument(help="Where to write it: FILE.csv or FILE.parquet.", dir_okay=False)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Take the place of a file that is there.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Write a table that a task made at this party to a CSV or Parquet file. Run it on the node's own machine."""
+    from hanse.cli.exporting import export, read_table  # noqa: PLC0415 (loads the engine)
+
+    with connect(directory) as client:
+        table = read_table(client.output(job, task, port), f"{task}.{port}")
+    export(table, file, overwrite=overwrite)
+    written = {"path": str(file.resolve()), "rows": len(table), "columns": list(table.schema.names)}
+    text = f"[green]✓[/] {len(table):,} rows of {escape(task)}.{escape(port)} in [bold]{escape(str(file))}[/]"
+    show(written, as_json, lambda console: console.print(text))
+
+
 def read_pipeline(file: Path) -> PipelineSpec:
     """Return the pipeline of a JSON file. Raises HanseError with the place of the mistake."""
     try:
@@ -130,6 +169,22 @@ def draw_learns(console: Console, job: Job, indent: str = "") -> None:
             f"{indent}  [dim]exact sums of[/] {escape(use.dataset)} [dim]told to[/] {escape(use.guest)}:"
             f" {use.used:,}{ceiling} [dim](limit {use.limit:g})[/]"
         )
+
+
+def _tasks_with_report(client: Client, job_id: str) -> list[str]:
+    """Return the tasks of a job that have a report here. Raises HanseError("job.no_output") when none has."""
+    job = client.job(job_id)
+    found = [task.name for task in job.tasks if any(output.kind == "report" for output in task.outputs.values())]
+    if not found:
+        raise fault("job.no_output", f"no task of {job_id} has a report at this party", step="read the report")
+    return found
+
+
+def _draw_reports(console: Console, reports: dict[str, Report], trees: int) -> None:
+    for number, (task, found) in enumerate(reports.items()):
+        if len(reports) > 1:
+            console.print(f"{chr(10) if number else ''}[bold cyan]{escape(task)}[/]")
+        draw_report(console, found, trees)
 
 
 def _watch(client: Client, job_id: str, as_json: bool) -> None:

@@ -111,6 +111,17 @@ def find_output(session: Session, job: Job, task: TaskName, port: str) -> Artefa
     return kept.outputs[port]
 
 
+def find_report(session: Session, job: Job, task: TaskName) -> Artefact:
+    """Return this party's report of a task, whatever its port. Raises `job.no_output`."""
+    service.get_task(session, job.id, task)
+    kept = service.kept_attempt(session, job.id, task, job.me)
+    outputs = {} if kept is None else kept.outputs
+    report = next((found for found in outputs.values() if found.kind == "report"), None)
+    if report is None:
+        raise fault("job.no_output", f"task {task} of job {job.id} has no report at this party")
+    return report
+
+
 def read_report(artefact: Artefact) -> dict[str, Any]:
     """Return what a report says. Raises `artefact.damaged`."""
     try:
