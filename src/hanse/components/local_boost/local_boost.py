@@ -64,14 +64,16 @@ class Training:
         self, secret: bytes, train: Table, valid: Table | None, warm: Model | None, settings: Settings
     ) -> None:
         before = None if warm is None else Ensemble.open(warm)
+        if before is not None:
+            before.must_suit(settings)
         classes = before.classes if before else ()
         targets = Targets.read(train, settings, "training", classes)
         checked = None if valid is None else Targets.read(valid, settings, "validation", targets.classes)
         lot = Lot.draw(train.ids(), settings)
         self._train, self._settings = train, settings
-        self.features = Features.fit(train, lot, settings, before=before.features if before else None)
-        self._columns = self.features.columns(train, lot, settings)
-        self._passengers = self.features.passengers(train, lot, valid)
+        self.features, codes = Features.fit_encode(train, lot, settings, before=before.features if before else None)
+        self._columns = self.features.columns(train, lot, settings, codes)
+        self._passengers = self.features.passengers(train, lot, valid, codes)
         begin = None if before is None else _margins(before, lot, train, valid)
         self.fit = Boosting.start(settings, lot, targets, checked, secret, begin)
 

@@ -54,25 +54,43 @@ class Features(msgspec.Struct, frozen=True):
 
         Raises HanseError("column.infinite" | "column.categories" | "model.features").
         """
+        return cls.fit_encode(
+            table, lot, settings, max_bins=max_bins, least_rows=least_rows, within=within, before=before
+        )[0]
+
+    @classmethod
+    def fit_encode(
+        cls,
+        table: Table,
+        lot: Lot,
+        settings: BoostSettings,
+        *,
+        max_bins: int | None = None,
+        least_rows: int = 1,
+        within: Mapping[str, ColumnBins] | None = None,
+        before: Features | None = None,
+    ) -> tuple[Features, Codes]:
+        """Do as `fit` in one reading of the table, and return the codes of all its rows too, in their order."""
         names = usable(table.schema, settings)
         if before is not None:
             names = _after(before, names, table.schema, settings)
         kept = dict(zip(before.names, before.bins, strict=True)) if before else {}
-        most, known = max_bins or settings.max_bins, within or {}
+        limits, known = (max_bins or settings.max_bins, least_rows), within or {}
         found: dict[str, ColumnBins] = {}
+        places = {name: place for place, name in enumerate(names)}
+        codes = np.empty((len(names), len(table)), np.uint8)
         numeric, categorical = _sorted_out(table.schema, names, settings)
         for chunk, numbers in _numbers(table, numeric):
-            for name, column in zip(chunk, numbers, strict=True):
-                found[name] = binning.bin_numbers(column[lot.counted], most, least_rows, known.get(name))
+            binned = _bin(chunk, numbers, lot, limits, known)
+            for name, bins, column in zip(chunk, binned.bins, binned.codes, strict=True):
+                found[name], codes[places[name]] = bins, column
         for name in categorical:
-            if name in kept:
-                found[name] = kept[name]
-                continue
             seen = table.categories(name)
-            found[name] = binning.bin_categories(
-                seen.codes[lot.counted], seen.values, most, least_rows, known.get(name)
+            found[name] = kept.get(name) or binning.bin_categories(
+                seen.codes[lot.counted], seen.values, *limits, known.get(name)
             )
-        return cls(names, tuple(found[name] for name in names))
+            codes[places[name]] = binning.encode_categories(seen.codes, seen.values, found[name])
+        return cls(names, tuple(found[name] for name in names)), codes
 
     def encode(self, table: Table, rows: NDArray[np.int64] | None = None) -> Codes:
         """Return the codes, uint8[features, rows], of the rows with these numbers in this order (None: of all).
@@ -91,13 +109,19 @@ class Features(msgspec.Struct, frozen=True):
                 codes[places[name]] = column if rows is None else column[rows]
         return codes
 
-    def columns(self, table: Table, lot: Lot, settings: BoostSettings) -> Binned:
-        """Return the counted rows in bins."""
-        return Binned(self.encode(table, lot.counted), self.bins, tuple(self.monotone(settings).tolist()))
+    def columns(self, table: Table, lot: Lot, settings: BoostSettings, codes: Codes | None = None) -> Binned:
+        """Return the counted rows in bins. `codes`: those of all rows of the table, where they are at hand."""
+        counted = self.encode(table, lot.counted) if codes is None else _picked(codes, lot.counted)
+        return Binned(counted, self.bins, tuple(self.monotone(settings).tolist()))
 
-    def passengers(self, table: Table, lot: Lot, valid: Table | None) -> Codes:
+    def passengers(self, table: Table, lot: Lot, valid: Table | None, codes: Codes | None = None) -> Codes:
         """Return the codes of the rows that are only routed: those left out, then those of the validation table."""
-        left_out = self.encode(table, lot.left_out) if len(lot.left_out) else np.empty((len(self.names), 0), np.uint8)
+        if codes is not None:
+            left_out = _picked(codes, lot.left_out)
+        elif len(lot.left_out):
+            left_out = self.encode(table, lot.left_out)
+        else:
+            left_out = np.empty((len(self.names), 0), np.uint8)
         return left_out if valid is None else np.concatenate([left_out, self.encode(valid)], axis=1)
 
     def numbers(self, table: Table, chosen: Sequence[int] | None = None) -> Reals:
@@ -219,6 +243,31 @@ def _named(bins: ColumnBins) -> bool:
 def _encoded(table: Table, name: str, bins: ColumnBins) -> Codes:
     seen = table.categories(name)
     return binning.encode_categories(seen.codes, seen.values, bins)
+
+
+def _bin(
+    names: Sequence[str], numbers: Reals, lot: Lot, limits: tuple[int, int], known: Mapping[str, ColumnBins]
+) -> Binned:
+    """Choose bins by the counted rows, and encode all rows by them."""
+    counted = np.ascontiguousarray(numbers[:, lot.counted]) if len(lot.left_out) else numbers
+    earlier = [known.get(name) for name in names]
+    nested = [bins for bins in earlier if bins is not None]
+    if len(nested) in (0, len(names)):  # all at once, in threads
+        binned = binning.bin_columns(counted, *limits, nested or None)
+        if counted is numbers:
+            return binned
+        bins = binned.bins
+    else:
+        bins = tuple(binning.bin_numbers(column, *limits, one) for column, one in zip(counted, earlier, strict=True))
+    return Binned(binning.encode_columns(numbers, bins), bins)
+
+
+def _picked(codes: Codes, rows: NDArray[np.int64]) -> Codes:
+    """Return the named rows, column by column: each is read where it lies."""
+    found = np.empty((len(codes), len(rows)), np.uint8)
+    for source, target in zip(codes, found, strict=True):
+        np.take(source, rows, out=target)
+    return found
 
 
 def _numbers(table: Table, names: Sequence[str]) -> Iterator[tuple[Sequence[str], Reals]]:

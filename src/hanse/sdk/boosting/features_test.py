@@ -63,6 +63,32 @@ def test_bins_are_of_equal_size_on_the_counted_rows() -> None:
     assert counts[:8].max() - counts[:8].min() <= 2
 
 
+@pytest.mark.parametrize("share", [0.7, 1.0])
+def test_one_reading_gives_what_two_give(share: float) -> None:
+    lot = Lot.draw(TABLE.ids(), BoostSettings(row_sample=share))
+    alone = Features.fit(TABLE, lot, SETTINGS)
+    fitted, codes = Features.fit_encode(TABLE, lot, SETTINGS)
+    assert fitted == alone
+    np.testing.assert_array_equal(codes, alone.encode(TABLE))
+    columns, again = fitted.columns(TABLE, lot, SETTINGS, codes), alone.columns(TABLE, lot, SETTINGS)
+    np.testing.assert_array_equal(columns.codes, again.codes)
+    valid = table(slice(0, 9))
+    with_codes, without = (fitted.passengers(TABLE, lot, valid, given) for given in (codes, None))
+    np.testing.assert_array_equal(with_codes, without)
+
+
+def test_bins_are_unions_of_earlier_ones_where_there_are_some() -> None:
+    fine = Features.fit(TABLE, LOT, SETTINGS, max_bins=40)
+    for known in (fine.names, fine.names[::2]):
+        within = {name: fine.bins[fine.names.index(name)] for name in known}
+        coarse = Features.fit(TABLE, LOT, SETTINGS, least_rows=90, within=within)
+        for name in known:
+            bins = coarse.bins[coarse.names.index(name)]
+            assert set(bins.edges) <= set(within[name].edges)
+        counts = coarse.columns(TABLE, LOT, SETTINGS).counts(coarse.names.index("n2"))
+        assert counts[counts > 0].min() >= 90
+
+
 def test_passengers_are_the_rows_left_out_and_then_the_validation_rows() -> None:
     valid = table(slice(10, 25))
     found = FITTED.passengers(TABLE, LOT, valid)

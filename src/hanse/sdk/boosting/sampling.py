@@ -25,7 +25,10 @@ def canonical_order(ids: Ids) -> NDArray[np.int64]:
 
     The same rows come in the same order at every party and in every job, however their tables are ordered.
     """
-    return np.lexsort(_halves(digest_ids(ids, _ORDER)))
+    low, high = _halves(digest_ids(ids, _ORDER))
+    order = np.argsort(high)
+    ordered = high[order]
+    return np.lexsort((low, high)) if np.any(ordered[1:] == ordered[:-1]) else order
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +83,11 @@ def _pick(secret: bytes, number: int, party: int, count: int, share: float) -> N
 
 def _drawn(ids: Ids, share: float, seed: int) -> NDArray[np.bool_]:
     key = hashlib.blake2b(seed.to_bytes(8, "little"), person=b"hanse boost rows", digest_size=32).digest()
-    high, _ = _halves(digest_ids(ids, key))[::-1]
+    _, high = _halves(digest_ids(ids, key))
     return high < np.uint64(int(share * (1 << 64)))
 
 
 def _halves(digests: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return the low and high halves of digests as numbers: keys of lexsort, the most telling last."""
+    """Return the low and high halves of digests as numbers."""
     numbers = digests.view(">u8").reshape(-1, 2).astype(np.uint64)
     return numbers[:, 1], numbers[:, 0]

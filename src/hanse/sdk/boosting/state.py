@@ -14,7 +14,7 @@ from hanse.core.faults import fault
 from hanse.kernel import gradients
 from hanse.kernel.metrics import GREATER_IS_BETTER
 from hanse.kernel.trees import Growth, Node, Trees
-from hanse.sdk.boosting.ensemble import Ensemble, score_columns
+from hanse.sdk.boosting.ensemble import Ensemble, name_classes, score_columns
 from hanse.sdk.boosting.features import Features
 from hanse.sdk.boosting.sampling import Lot, draw_columns
 from hanse.sdk.boosting.settings import BoostSettings
@@ -108,11 +108,8 @@ class Boosting:
         if warm is None:
             count = len(lot.left_out) + (len(valid) if valid is not None else 0)
             warm = _from_nothing(settings, counted, count)
-        elif warm.ensemble.classes != train.classes:
-            cause = f"the model's classes are {warm.ensemble.classes}, those of the training rows {train.classes}"
-            raise fault("model.differs", cause, "train on rows of the model's classes, or without it")
         else:
-            warm.ensemble.must_suit(settings)
+            _must_suit(warm.ensemble, settings, train.classes)
             warm = replace(warm, margins=warm.margins.copy(), passengers=warm.passengers.copy())
         return cls(settings, lot, counted, valid, secret, warm)
 
@@ -236,6 +233,14 @@ class Boosting:
         curve = self.curves[f"valid_{self._follow}"]
         sign = 1.0 if self._follow in GREATER_IS_BETTER else -1.0
         return all(sign * curve[-1] > sign * earlier for earlier in curve[:-1])
+
+
+def _must_suit(earlier: Ensemble, settings: BoostSettings, classes: tuple[float, ...]) -> None:
+    earlier.must_suit(settings)
+    if earlier.classes != classes:
+        had, here = (", ".join(name_classes(labels)) for labels in (earlier.classes, classes))
+        cause = f"the model's classes are {had}, those of the training rows {here}"
+        raise fault("model.differs", cause, "train on rows of the model's classes, or without it")
 
 
 def _from_nothing(settings: BoostSettings, counted: Targets, passengers: int) -> Warm:
