@@ -40,7 +40,10 @@ class SavedArray(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """A `Boosting` as bytes, for checkpoints: the trees grown in this training, and the margins after them."""
+    """A `Boosting` as bytes, for checkpoints: the trees grown in this training, and the margins after them.
+
+    `best` has the margins of the trees that are kept, where these are not the last ones.
+    """
 
     forest: dict[str, SavedArray]
     margins: SavedArray
@@ -184,12 +187,12 @@ class Boosting:
 
     def snapshot(self) -> Snapshot:
         """Return the state as bytes."""
-        best = self._best and (SavedArray.of(self._best[0]), SavedArray.of(self._best[1]))
+        best = self._best if self.best_rounds < self.rounds else None
         return Snapshot(
             {name: SavedArray.of(array) for name, array in self._grown.arrays.items()},
             SavedArray.of(self.margins),
             SavedArray.of(self.passengers),
-            best,
+            best and (SavedArray.of(best[0]), SavedArray.of(best[1])),
             self.rounds,
             self.best_rounds,
             self.curves,
@@ -199,8 +202,11 @@ class Boosting:
         """Go back to a saved state of the same training."""
         self._grown = Trees(**{name: array.array for name, array in saved.forest.items()})
         self.margins, self.passengers = saved.margins.array, saved.passengers.array
-        self._best = saved.best and (saved.best[0].array, saved.best[1].array)
         self.rounds, self.best_rounds = saved.rounds, saved.best_rounds
+        if saved.best is not None:
+            self._best = saved.best[0].array, saved.best[1].array
+        elif self._follow:
+            self._best = self.margins.copy(), self.passengers.copy()
         self.curves = {name: list(curve) for name, curve in saved.curves.items()}
 
     def _measure(self) -> dict[str, float]:

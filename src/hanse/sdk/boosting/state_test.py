@@ -68,6 +68,18 @@ class Training:
         return self.fit
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_a_training_restored_after_its_best_round_keeps_the_trees_up_to_it(rounds: int) -> None:
+    settings = {"trees": 500, "learning_rate": 1.0, "early_stopping_rounds": 4, "depth": 5}
+    straight, before, after = (Training(**settings) for _ in range(3))
+    after.fit.restore(before.grow(rounds).snapshot())
+    for training in (straight, after):
+        while not training.fit.finished:
+            training.grow(1)
+    assert after.fit.best_rounds == straight.fit.best_rounds < straight.fit.rounds
+    np.testing.assert_array_equal(after.fit.scores()["score"], straight.fit.scores()["score"])
+
+
 @pytest.mark.parametrize("objective", ["binary", "multiclass", "quantile"])
 def test_a_restored_state_goes_on_as_if_nothing_had_happened(objective: str) -> None:
     straight, before, after = (Training(objective=objective) for _ in range(3))
