@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hanse.core.faults import fault
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
 from hanse.kernel.trees import OWN, Growth
@@ -63,9 +64,7 @@ class Training:
     def __init__(
         self, secret: bytes, train: Table, valid: Table | None, warm: Model | None, settings: Settings
     ) -> None:
-        before = None if warm is None else Ensemble.open(warm)
-        if before is not None:
-            before.must_suit(settings)
+        before = None if warm is None else _earlier(warm, settings)
         classes = before.classes if before else ()
         targets = Targets.read(train, settings, "training", classes)
         checked = None if valid is None else Targets.read(valid, settings, "validation", targets.classes)
@@ -100,6 +99,16 @@ class Training:
         }
         scores = self._train.select([]).with_columns(self.fit.scores())
         return Fitted(ensemble.model(), scores, Report("boost", figures))
+
+
+def _earlier(warm: Model, settings: Settings) -> Ensemble:
+    """Return the model that is trained on. Raises HanseError when this training cannot go on from it."""
+    before = Ensemble.open(warm)
+    before.must_suit(settings)
+    if np.any(before.forest.party > OWN):
+        cause = "the model has splits on columns of other parties"
+        raise fault("model.other", cause, "go on from a model of one table, or train with those parties")
+    return before
 
 
 def _margins(before: Ensemble, lot: Lot, train: Table, valid: Table | None) -> Warm:

@@ -339,6 +339,16 @@ def test_a_model_that_does_not_fit_is_not_trained_on(changed: dict[str, Any], co
     assert error.value.fault.code == code
 
 
+def test_a_model_with_splits_of_others_is_not_trained_on_alone() -> None:
+    columns, signal = population(100)
+    rows = table(columns, labels("binary", signal))
+    model = fit(Settings(trees=1), rows)["model"]
+    model.arrays["party"][0] = 1
+    with pytest.raises(HanseError) as error:
+        fit(Settings(trees=1), rows, None, model)
+    assert error.value.fault.code == "model.other"
+
+
 def test_a_model_of_the_first_release_is_refused_in_words() -> None:
     columns, signal = population(50)
     rows = table(columns, labels("binary", signal))
