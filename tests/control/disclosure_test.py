@@ -85,6 +85,21 @@ async def test_an_attempt_is_told_what_was_used_before_it(trio: Trio) -> None:
     assert '"disclosure":{"used":9,"limit":0.1}' in task.replace(" ", "")
 
 
+async def test_a_job_that_plans_more_than_a_dataset_may_tell_is_refused_before_anything_runs(trio: Trio) -> None:
+    job = await start(trio)
+    assert await trio.telecom.desk.spend(job, FIT, 1, 7) is None
+    fitting = chain(data=reading(), fit=behaving({}, queries=MOST - 7), alone=behaving({}))
+    assert (await trio.bank.submit(fitting)).problems == ()
+    twice = chain(data=reading(), fit=behaving({}, queries=5), more=behaving({}, queries=MOST - 11))
+    (problem,) = (await trio.bank.submit(twice)).problems
+    assert (problem.party, problem.task) == ("host-1", "more")
+    assert f"{MOST - 6} exact sums of 'people' are planned and 7 were told before" in problem.message
+    assert f"1000 rows and the disclosure limit 0.1 it tells at most {MOST}" in problem.message
+    assert "fewer or shallower trees" in problem.remedy
+    unread = chain(fit=behaving({}, queries=10 * MOST))
+    assert (await trio.bank.submit(unread)).problems == ()
+
+
 async def test_what_a_component_keeps_is_found_by_the_same_guests_next_job_on_the_same_dataset(trio: Trio) -> None:
     async def kept_of(spec: PipelineSpec) -> str:
         job = await trio.bank.run(spec)

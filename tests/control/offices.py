@@ -130,14 +130,14 @@ class Counters:
         match msgspec.msgpack.decode(question, type=DescribeCatalogue | CheckPipeline):
             case DescribeCatalogue():
                 return msgspec.msgpack.encode(Catalogue(()))
-            case CheckPipeline(pipeline):
+            case CheckPipeline(pipeline, party):
                 problems = () if self.problem is None else (self.problem,)
-                return msgspec.msgpack.encode(PipelineCheck(problems, () if problems else _plan(pipeline)))
+                return msgspec.msgpack.encode(PipelineCheck(problems, () if problems else _plan(pipeline, party)))
             case other:
                 raise AssertionError(other)
 
 
-def _plan(spec: PipelineSpec) -> tuple[PlannedTask, ...]:
+def _plan(spec: PipelineSpec, party: PartyId) -> tuple[PlannedTask, ...]:
     return tuple(
         PlannedTask(
             name,
@@ -146,6 +146,7 @@ def _plan(spec: PipelineSpec) -> tuple[PlannedTask, ...]:
             tuple(task.settings.get("only", spec.parties)),
             tuple(dict.fromkeys(reference.partition(".")[0] for reference in task.inputs.values())),
             {},
+            queries=0 if party == GUEST else task.settings.get("queries", 0),
         )
         for name, task in spec.tasks.items()
     )

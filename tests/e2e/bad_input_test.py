@@ -311,6 +311,11 @@ def test_repeated_jobs_use_up_what_a_dataset_may_disclose(federation: Federation
         assert (fault.code, fault.party, fault.step) == ("disclosure.limit", "host-1", "boost")
         assert bool(fault.cause) == (node is telecom), (node.name, fault)
     telecom.client.revoke_grant(grant.id)
+    grant = telecom.client.add_grant("fine", project, disclosure_limit=0.01)
+    problem = demand_rejection(federation, use(federation, "much too much", telecom="fine"))
+    assert (problem.party, problem.task) == ("host-1", "boost")
+    assert f"{used[-1]} were told before" in problem.message
+    telecom.client.revoke_grant(grant.id)
     telecom.client.add_grant("fine", project, disclosure_limit=50.0)
     job = demand_success(federation, use(federation, "with a higher limit", telecom="fine"))
     assert telecom.client.job(job).disclosure[0].used > used[-1]

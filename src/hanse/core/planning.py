@@ -68,7 +68,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class PlannedTask(msgspec.Struct, frozen=True):
-    """How one task runs: which component (the model's own for `predict`), which parties, after which tasks."""
+    """How one task runs: which component (the model's own for `predict`), which parties, after which tasks.
+
+    `queries` is how many exact sums of its own table the asked party may have to answer: none unless it is a host.
+    """
 
     name: str
     component: str
@@ -77,6 +80,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     after: tuple[str, ...]
     outputs: dict[PartyId, dict[str, ArtefactKind]]
     apply: bool = False
+    queries: int = 0
 
 
 class PipelineCheck(msgspec.Struct, frozen=True):

@@ -250,7 +250,14 @@ class Checker:
             after=tuple(sorted(sources_of(step.spec))),
             outputs={party: step.gives(party) for party in step.parties},
             apply=step.apply,
+            queries=self._count_queries(step),
         )
+
+    def _count_queries(self, step: Step) -> int:
+        party, count = self.question.party, step.component.queries
+        if count is None or step.apply or party not in step.settings or role_of(party) != "host":
+            return 0
+        return count(step.settings[party])
 
 
 def check(question: CheckPipeline, catalogue: dict[str, Component]) -> PipelineCheck:

@@ -187,3 +187,12 @@ def test_the_planner_answers_both_questions_in_msgpack(components: dict[str, Com
     checked = answer(msgspec.msgpack.encode(question), components)
     assert isinstance(checked, PipelineCheck)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(checked), type=PipelineCheck) == checked
+
+
+def test_a_host_is_told_how_many_exact_sums_a_task_may_ask_of_it(components: dict[str, Component]) -> None:
+    boost = components["hetero_boost"]
+    assert boost.queries is not None
+    planned = {task.name: task.queries for task in ask(demo(), components, HOST).tasks}
+    assert planned.pop("boost") == boost.queries(boost.params.parse({"trees": 3})) > 3
+    assert set(planned.values()) == {0}, "neither a prediction nor what one party does alone asks for any"
+    assert {task.queries for task in ask(demo(), components, GUEST).tasks} == {0}

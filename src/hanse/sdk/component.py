@@ -73,8 +73,10 @@ class Component:
     `optional` names input ports that may be absent (the role then gets None). `apply` says how to use what was fitted:
     its functions get `model` (this party's own part), then `apply_inputs`, and the settings of the training.
     `check(role, settings, schemas)` says in words what is wrong with the schemas of the input ports that are known,
-    before any data is touched. `example` holds small settings, as a pipeline says them, for documentation and tests;
-    `variants`, by name, what else the conformance suite is to play, where settings change what is said.
+    before any data is touched. `queries(settings)` says how many exact sums of its table a host may have to answer, so
+    that a job that the table's owner will not allow is refused before anything runs. `example` holds small settings, as
+    a pipeline says them, for documentation and tests; `variants`, by name, what else the conformance suite is to play,
+    where settings change what is said.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Component:
     example: Mapping[str, Any] = field(default_factory=dict)
     variants: Mapping[str, Variant] = field(default_factory=dict)
     check: Check | None = None
+    queries: Callable[[Any], int] | None = None
 
     def takes(self, role: Role, *, apply: bool = False) -> Ports:
         """Return the input ports of a role by name (those of `apply` begin with `model`)."""

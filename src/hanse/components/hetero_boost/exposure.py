@@ -10,6 +10,7 @@ and it may not pass the limit of the owner's grant. The host counts Q and merges
 
 import math
 
+from hanse.components.hetero_boost.settings import Settings
 from hanse.core.faults import HanseError, fault
 
 RESERVED_TREES = 2
@@ -53,3 +54,8 @@ def refusal(used: int, planned: int, samples: int, limit: float, cause: str = ""
     counted = f"{planned} planned queries on {samples} rows, {used} answered before: rho is at least {figure:.3g}"
     remedy = "train fewer or shallower trees, use more rows, or have the owner grant a higher disclosure limit"
     return fault("disclosure.limit", f"{cause or counted}; the grant allows {limit:g}", remedy, step="binning")
+
+
+def planned_queries(settings: Settings) -> int:
+    """Return how many queries a host plans to answer for a job with these settings."""
+    return (settings.trees + RESERVED_TREES) * settings.queries_per_tree

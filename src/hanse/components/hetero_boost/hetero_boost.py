@@ -28,6 +28,7 @@ Learns    guest: for every query and every bin of a host's feature but its large
 """
 
 from hanse.components.hetero_boost import guest, host
+from hanse.components.hetero_boost.exposure import planned_queries
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
@@ -60,4 +61,5 @@ component = Component(
     apply_outputs=SCORES,
     example={"trees": 2, "depth": 2, "max_bins": 4},
     check=check,
+    queries=planned_queries,
 )

@@ -310,7 +310,11 @@ class JobDesk:
         if look.problems:
             return look.problems, PipelineCheck((), ())
         check = await self.planner.check(look.question)
-        return proposals.read_problems(proposal.me, check), check
+        if problems := proposals.read_problems(proposal.me, check):
+            return problems, check
+        guest = proposal.parties[GUEST]
+        plan = spending.Plan(proposal.project, guest, proposal.me, proposal.spec, check.tasks)
+        return await self._read(lambda session: spending.foresee(session, self._directory, plan)), check
 
     def _open(self, session: Session, proposal: Proposal, check: PipelineCheck) -> Job:
         save_pipeline(session, proposal.spec)

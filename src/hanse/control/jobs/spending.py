@@ -3,17 +3,24 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from hanse.control.grants.service import Use, resolve
 from hanse.control.jobs.attempts import AttemptKey
+from hanse.control.jobs.lineage import all_datasets_of, datasets_of
 from hanse.control.jobs.service import get_job
 from hanse.control.jobs.tables import Attempt, Job, Spending
 from hanse.core.faults import Fault, HanseError
-from hanse.core.ids import DatasetId, OrganisationId
-from hanse.core.specs import Disclosure
+from hanse.core.ids import DatasetId, OrganisationId, ProjectId, TaskName
+from hanse.core.job_messages import JobProblem, report_problem
+from hanse.core.planning import PlannedTask
+from hanse.core.roles import PartyId
+from hanse.core.specs import Disclosure, PipelineSpec
 from hanse.core.times import now
+
+REMEDY = "train fewer or shallower trees, or have the owner of the dataset grant a higher disclosure limit"
 
 
 def ceiling(rows: int, limit: float) -> int:
@@ -37,6 +44,43 @@ def disclosure_of(session: Session, guest: OrganisationId, uses: Iterable[Use]) 
     if not terms:
         return None
     return Disclosure(used=max(spent for spent, _ in terms), limit=min(limit for _, limit in terms))
+
+
+class Plan(NamedTuple):
+    """What a proposed job would ask of this house: whose it is, its pipeline, and how its tasks would run."""
+
+    project: ProjectId
+    guest: OrganisationId
+    me: PartyId
+    spec: PipelineSpec
+    tasks: tuple[PlannedTask, ...]
+
+
+def foresee(session: Session, directory: Path, plan: Plan) -> tuple[JobProblem, ...]:
+    """Return a problem for each dataset that may not answer all that a proposed job plans to ask of it.
+
+    That is known before any row is read: an alignment only leaves fewer rows than the dataset has. What passes here may
+    still be refused by the component, which sees the rows and what they hold.
+    """
+    problems = []
+    for name in all_datasets_of(plan.spec, plan.me):
+        asking = [task for task in plan.tasks if task.queries and name in _read_by(plan, task)]
+        count = sum(task.queries for task in asking)
+        if count:
+            use = resolve(session, directory, name, plan.project, now())
+            spent, limit = used(session, use.snapshot.dataset.id, plan.guest), use.grant.disclosure_limit
+            rows = use.snapshot.version.rows
+            most = ceiling(rows, limit)
+            if spent + count > most:
+                task = max(asking, key=lambda found: found.queries)
+                message = f"{count} exact sums of {name!r} are planned and {spent} were told before; "
+                message += f"with {rows} rows and the disclosure limit {limit:g} it tells at most {most}"
+                problems.append(report_problem(plan.me, task.name, message, REMEDY))
+    return tuple(problems)
+
+
+def _read_by(plan: Plan, task: PlannedTask) -> tuple[str, ...]:
+    return datasets_of(plan.spec, plan.me, TaskName(task.name))
 
 
 def spend(session: Session, directory: Path, key: AttemptKey, count: int, most: int | None = None) -> Fault | None:
