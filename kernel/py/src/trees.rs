@@ -53,7 +53,8 @@ fn read_option<T: pyo3::buffer::Element>(buffer: Option<&PyBuffer<T>>) -> PyResu
 fn tree_histogram(
     py: Python<'_>,
     codes: PyBuffer<u8>,
-    cells: PyBuffer<u32>,
+    bins: PyBuffer<u32>,
+    missing: PyBuffer<u8>,
     chosen: Option<PyBuffer<u8>>,
     g: PyBuffer<f64>,
     h: PyBuffer<f64>,
@@ -67,24 +68,26 @@ fn tree_histogram(
     let columns = Columns {
         codes: read(&codes, "codes")?,
         rows: g.len(),
-        cells: read(&cells, "cells")?,
+        bins: read(&bins, "bins")?,
+        missing: read(&missing, "missing")?,
         chosen,
     };
-    let count = columns.cells.len();
+    let count = columns.bins.len();
     must(
         g.len() == h.len() && columns.codes.len() == g.len() * count,
         "columns have other lengths",
     )?;
     must(
-        columns.cells.iter().all(|cells| (1..=255).contains(cells)),
-        "a column has 1 to 255 cells",
+        columns.bins.iter().all(|bins| (1..=254).contains(bins)),
+        "a column has 1 to 254 bins",
     )?;
+    let marks = chosen.map_or(count, <[u8]>::len);
     must(
-        chosen.is_none_or(|chosen| chosen.len() == count),
-        "chosen has a mark for each column",
+        columns.missing.len() == count && marks == count,
+        "missing and chosen have a mark for each column",
     )?;
     all_below(rows.unwrap_or(&[]), g.len())?;
-    let width = columns.cells.iter().map(|&cells| cells as usize).sum();
+    let width = columns.width();
     let sums = Sums {
         g: write(&mut g_sums, width, "g_sums")?,
         h: write(&mut h_sums, width, "h_sums")?,

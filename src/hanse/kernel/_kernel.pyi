@@ -206,7 +206,8 @@ def bin_codes(
 ) -> None: ...
 def tree_histogram(
     codes: NDArray[np.uint8],
-    cells: NDArray[np.uint32],
+    bins: NDArray[np.uint32],
+    missing: NDArray[np.uint8],
     chosen: NDArray[np.uint8] | None,
     g: NDArray[np.float64],
     h: NDArray[np.float64],

@@ -134,8 +134,7 @@ def histogram(
     shape = columns.shape
     width = shape.width
     sums = Sums(np.empty(width), np.empty(width), found := np.empty(width, np.uint32))
-    cells = shape.cells.astype(np.uint32)
-    _kernel.tree_histogram(columns.codes, cells, chosen, g, h, rows, sums.g, sums.h, found)
+    _kernel.tree_histogram(columns.codes, shape.bins, shape.missing, chosen, g, h, rows, sums.g, sums.h, found)
     return sums
 
 

@@ -42,6 +42,9 @@ pub const BITS: i8 = 1;
 const WORDS: usize = 4;
 const ROWS: usize = 64 * WORDS;
 
+/// Up to so many rows are compared one by one: one costs about what a vector of eight does.
+const FEW: u32 = 24;
+
 /// Rows of a block, a bit each.
 type Mask = [u64; WORDS];
 
@@ -211,6 +214,10 @@ impl Input<'_> {
             return members(numbers, &self.forest.sets[set], here, missing_left);
         }
         let threshold = self.forest.threshold[node];
+        let reached: u32 = here.iter().map(|word| word.count_ones()).sum();
+        if reached <= FEW {
+            return below_each(numbers, threshold, missing_left, here);
+        }
         if let Ok(numbers) = numbers.try_into() {
             return below(numbers, threshold, missing_left);
         }
@@ -227,6 +234,22 @@ fn below(numbers: &Numbers, threshold: f64, missing_left: bool) -> Mask {
         for (bit, number) in numbers.iter().enumerate() {
             let goes_left = *number <= threshold || (missing_left && number.is_nan());
             *found |= u64::from(goes_left) << bit;
+        }
+    }
+    found
+}
+
+/// [`below`] for the rows `here`, one by one.
+#[inline(always)]
+fn below_each(numbers: &[f64], threshold: f64, missing_left: bool, here: Mask) -> Mask {
+    let mut found = [0; WORDS];
+    for (word, mut rows) in here.into_iter().enumerate() {
+        while rows != 0 {
+            let bit = rows.trailing_zeros();
+            let number = numbers[64 * word + bit as usize];
+            let goes_left = number <= threshold || (missing_left && number.is_nan());
+            found[word] |= u64::from(goes_left) << bit;
+            rows &= rows - 1;
         }
     }
     found
@@ -391,5 +414,168 @@ mod x86 {
             found[place / 16] |= (_mm256_movemask_pd(goes_left) as u64) << (4 * (place % 16));
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::simd;
+
+    /// A node by words of chance: its columns are 2 of numbers, 1 of categories, or 3 rows of bits.
+    #[derive(Clone, Debug, Default)]
+    struct Nodes {
+        starts: Vec<i64>,
+        source: Vec<i8>,
+        index: Vec<u32>,
+        left: Vec<i32>,
+        right: Vec<i32>,
+        threshold: Vec<f64>,
+        missing_left: Vec<u8>,
+        set_index: Vec<i32>,
+        sets: Vec<Left>,
+        weight: Vec<f64>,
+    }
+
+    impl Nodes {
+        fn forest(&self) -> Forest<'_> {
+            Forest {
+                starts: &self.starts,
+                source: &self.source,
+                index: &self.index,
+                left: &self.left,
+                right: &self.right,
+                threshold: &self.threshold,
+                missing_left: &self.missing_left,
+                set_index: &self.set_index,
+                sets: &self.sets,
+                weight: &self.weight,
+            }
+        }
+
+        /// A tree whose leaves were split one after the other, as chance says.
+        fn grow(&mut self, splits: &[(u8, u8, Left)]) {
+            let start = self.source.len();
+            let mut leaves = vec![self.leaf(0)];
+            for (which, what, set) in splits {
+                let node = leaves.swap_remove(usize::from(*which) % leaves.len());
+                let count = self.source.len() - start;
+                let children = [self.leaf(count), self.leaf(count + 1)];
+                leaves.extend(children);
+                let place = start + node;
+                (self.left[place], self.right[place]) = (count as i32, count as i32 + 1);
+                self.missing_left[place] = what >> 7;
+                self.threshold[place] = f64::from(*what % 11) - 5.0;
+                match what % 3 {
+                    0 => (self.source[place], self.index[place]) = (BITS, u32::from(what % 4) % 3),
+                    1 => (self.source[place], self.index[place]) = (OWN, u32::from(what / 4 % 2)),
+                    _ => {
+                        (self.source[place], self.index[place]) = (OWN, 2);
+                        self.set_index[place] = self.sets.len() as i32;
+                        self.sets.push(*set);
+                    }
+                }
+            }
+            self.starts.push(self.source.len() as i64);
+        }
+
+        fn leaf(&mut self, number: usize) -> usize {
+            self.source.push(LEAF);
+            self.index.push(0);
+            self.left.push(0);
+            self.right.push(0);
+            self.threshold.push(0.0);
+            self.missing_left.push(0);
+            self.set_index.push(-1);
+            self.weight.push(1.0 / (self.source.len() as f64 + 0.3));
+            number
+        }
+
+        /// The leaf of a row, by walking.
+        fn walk(&self, tree: usize, row: usize, rows: usize, columns: &[f64], bits: &[u8]) -> f64 {
+            let start = self.starts[tree] as usize;
+            let mut node = start;
+            while self.source[node] != LEAF {
+                let index = self.index[node] as usize;
+                let goes_left = if self.source[node] == BITS {
+                    bits[index * rows.div_ceil(8) + row / 8] >> (row % 8) & 1 == 1
+                } else {
+                    let number = columns[index * rows + row];
+                    match self.set_index[node] {
+                        _ if number.is_nan() => self.missing_left[node] == 1,
+                        -1 => number <= self.threshold[node],
+                        set => has(&self.sets[set as usize], number as u8),
+                    }
+                };
+                node = start
+                    + if goes_left {
+                        self.left[node]
+                    } else {
+                        self.right[node]
+                    } as usize;
+            }
+            self.weight[node]
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_comes_to_the_leaf_to_which_it_walks_on_all_paths(
+            trees in prop::collection::vec(prop::collection::vec(any::<(u8, u8, Left)>(), 0..60), 0..5),
+            rows in 1usize..600,
+            drawn in prop::collection::vec(any::<u8>(), 1800),
+            outputs in 1usize..3,
+        ) {
+            let mut nodes = Nodes { starts: vec![0], ..Nodes::default() };
+            trees.iter().for_each(|splits| nodes.grow(splits));
+            let columns: Vec<f64> = (0..3 * rows)
+                .map(|place| match drawn[place] {
+                    0..20 => f64::NAN,
+                    code if place >= 2 * rows => f64::from(code - 20),
+                    number => f64::from(number % 13) - 6.0,
+                })
+                .collect();
+            let bits = &drawn[..3 * rows.div_ceil(8)];
+            let base: Vec<f64> = (0..outputs).map(|output| output as f64 / 3.0).collect();
+            let mut expected: Vec<f64> = base.iter().flat_map(|&base| vec![base; rows]).collect();
+            for tree in 0..trees.len() {
+                for row in 0..rows {
+                    expected[tree % outputs * rows + row] += nodes.walk(tree, row, rows, &columns, bits);
+                }
+            }
+            for path in simd::available() {
+                let mut found = vec![9.0; outputs * rows];
+                margins_on(path, nodes.forest(), &base, &columns, bits, &mut found).expect("sound trees");
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn trees_that_lead_nowhere_are_refused_in_words() {
+        let mut sound = Nodes {
+            starts: vec![0],
+            ..Nodes::default()
+        };
+        sound.grow(&[(0, 4, [0; 32]), (0, 2, [0; 32])]);
+        let score =
+            |nodes: &Nodes| margins(nodes.forest(), &[0.0], &[0.0; 12], &[0; 3], &mut [0.0; 4]);
+        assert!(score(&sound).is_ok());
+        let spoilt: [fn(&mut Nodes); 7] = [
+            |nodes| nodes.left[0] = 0,
+            |nodes| nodes.right[0] = 5,
+            |nodes| nodes.right[0] = nodes.left[0],
+            |nodes| nodes.index[0] = 3,
+            |nodes| nodes.source[1] = 5,
+            |nodes| nodes.sets.clear(),
+            |nodes| nodes.starts.push(5),
+        ];
+        for spoil in spoilt {
+            let mut nodes = sound.clone();
+            spoil(&mut nodes);
+            assert!(score(&nodes).is_err());
+        }
     }
 }
