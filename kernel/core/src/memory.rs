@@ -15,6 +15,63 @@ where
     Zeroizing::new(column)
 }
 
+/// Words that begin at a cache line, as vectors like them; wiped when dropped.
+#[derive(Clone, Default)]
+pub struct Words {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(64))]
+struct Line([u64; 8]);
+
+impl Words {
+    /// `len` zeros.
+    pub fn zeros(len: usize) -> Self {
+        let lines = vec![Line::default(); len.div_ceil(8)];
+        advise(&lines);
+        Self { lines, len }
+    }
+}
+
+impl std::ops::Deref for Words {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        // SAFETY: the lines are words without gaps, at least `len` of them
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl std::ops::DerefMut for Words {
+    fn deref_mut(&mut self) -> &mut [u64] {
+        // SAFETY: as above
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+impl std::fmt::Debug for Words {
+    /// Says how many there are, not what they are: they may be secret.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} words", self.len)
+    }
+}
+
+impl Zeroize for Words {
+    fn zeroize(&mut self) {
+        self.iter_mut().zeroize();
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl zeroize::ZeroizeOnDrop for Words {}
+
 #[cfg(target_os = "linux")]
 fn advise<T>(column: &[T]) {
     const PAGE_BYTES: usize = 4096;
@@ -34,6 +91,19 @@ fn advise<T>(_: &[T]) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_begin_at_a_line_and_are_as_many_as_asked_for() {
+        for len in [0, 1, 8, 4097] {
+            let mut words = Words::zeros(len);
+            assert_eq!(words.as_ptr() as usize % 64, 0);
+            assert!(words.len() == len && words.iter().all(|word| *word == 0));
+            words.fill(3);
+            assert_eq!(words.clone().iter().sum::<u64>(), 3 * len as u64);
+            words.zeroize();
+            assert!(words.iter().all(|word| *word == 0));
+        }
+    }
 
     #[test]
     fn a_column_of_any_length_is_zero_and_can_be_written() {

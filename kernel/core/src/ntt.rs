@@ -4,7 +4,11 @@
 //! powers of the 2N-th root merged into the twiddles (Longa and Naehrig 2016). The transformed domain is in bit-reversed
 //! order; nothing outside depends on that order.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
+
+use std::sync::OnceLock;
 
 use crate::simd::{self, Path};
 
@@ -43,6 +47,10 @@ pub struct Transform {
     forward: Vec<Factor>,
     inverse: Vec<Factor>,
     degree_inverse: Factor,
+    /// 2^52 mod p.
+    wrap: Factor,
+    #[cfg(target_arch = "x86_64")]
+    avx512: OnceLock<avx512::Tables>,
 }
 
 /// x·factor mod p, in [0, 2p), for any x.
@@ -58,6 +66,19 @@ fn multiply_lazy(x: u64, factor: Factor, prime: u64) -> u64 {
 fn subtract_once(x: u64, bound: u64) -> u64 {
     let difference = x.wrapping_sub(bound);
     difference.wrapping_add(bound & ((difference as i64 >> 63) as u64))
+}
+
+/// How many words the path's registers take of a column; the rest is for the portable code.
+macro_rules! vectors {
+    ($path:ident, $name:ident($($argument:expr),*)) => {{
+        assert!($path.is_available(), "a path that this processor has");
+        match $path {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the path is available
+            Path::Avx512 => unsafe { avx512::$name($($argument),*) },
+            _ => 0,
+        }
+    }};
 }
 
 /// The low 52 bits.
@@ -86,8 +107,12 @@ impl Transform {
             forward: Vec::new(),
             inverse: Vec::new(),
             degree_inverse: Factor::default(),
+            wrap: Factor::default(),
+            #[cfg(target_arch = "x86_64")]
+            avx512: OnceLock::new(),
         };
         transform.one = transform.factor(1);
+        transform.wrap = transform.factor(transform.reduce(1 << 52));
         transform.degree_inverse = transform.factor(power(degree as u64, prime - 2, prime));
         transform.forward = transform.powers(root, degree);
         transform.inverse = transform.powers(power(root, prime - 2, prime), degree);
@@ -162,9 +187,28 @@ impl Transform {
     }
 
     /// As [`Transform::forward`], on a given path.
-    pub fn forward_on(&self, _path: Path, data: &mut [u64]) {
+    pub fn forward_on(&self, path: Path, data: &mut [u64]) {
         assert_eq!(data.len(), self.degree());
-        portable::forward(self, data);
+        match self.taken(path) {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => avx512::forward(self, data),
+            _ => portable::forward(self, data),
+        }
+    }
+
+    /// What of a path such a small transform takes.
+    fn taken(&self, path: Path) -> Path {
+        assert!(path.is_available(), "a path that this processor has");
+        if self.degree() < LEAST_VECTOR_DEGREE {
+            Path::Portable
+        } else {
+            path
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx512(&self) -> &avx512::Tables {
+        self.avx512.get_or_init(|| avx512::Tables::new(self))
     }
 
     /// Small coefficients of either sign to values (below 2^52).
@@ -194,10 +238,15 @@ impl Transform {
     /// As [`Transform::forward_mirrored`], on a given path.
     pub fn forward_mirrored_on(&self, path: Path, codes: &[u8], code: u8, out: &mut [u64]) {
         let degree = self.degree();
+        assert_eq!(out.len(), degree);
         assert!(
             (1..=degree).contains(&codes.len()),
             "a code for each coefficient at most"
         );
+        #[cfg(target_arch = "x86_64")]
+        if self.taken(path) == Path::Avx512 {
+            return avx512::forward_mirrored(self, codes, code, out);
+        }
         out.fill(0);
         // X^(−c) = −X^(N−c) for c > 0
         out[0] = u64::from(codes[0] == code);
@@ -217,29 +266,36 @@ impl Transform {
     }
 
     /// As [`Transform::inverse_unscaled`], on a given path.
-    pub fn inverse_unscaled_on(&self, _path: Path, data: &mut [u64]) {
+    pub fn inverse_unscaled_on(&self, path: Path, data: &mut [u64]) {
         assert_eq!(data.len(), self.degree());
-        portable::inverse_unscaled(self, data);
+        match self.taken(path) {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => avx512::inverse_unscaled(self, data),
+            _ => portable::inverse_unscaled(self, data),
+        }
     }
 
     /// x ← x mod p, for any x.
-    pub fn reduce_all_on(&self, _path: Path, data: &mut [u64]) {
-        for value in data {
+    pub fn reduce_all_on(&self, path: Path, data: &mut [u64]) {
+        let done = vectors!(path, reduce_all(self, data));
+        for value in &mut data[done..] {
             *value = self.reduce(*value);
         }
     }
 
     /// x ← x + y mod p, all below p.
-    pub fn add_all_on(&self, _path: Path, data: &mut [u64], other: &[u64]) {
-        assert_eq!(data.len(), other.len());
-        for (value, other) in data.iter_mut().zip(other) {
+    pub fn add_all_on(&self, path: Path, data: &mut [u64], other: &[u64]) {
+        assert_eq!(data.len(), other.len(), "columns of one length");
+        let done = vectors!(path, add_all(self, data, other));
+        for (value, other) in data[done..].iter_mut().zip(&other[done..]) {
             *value = self.add(*value, *other);
         }
     }
 
     /// x ← x·factor mod p, for x below 2^52.
-    pub fn scale_on(&self, _path: Path, data: &mut [u64], factor: Factor) {
-        for value in data {
+    pub fn scale_on(&self, path: Path, data: &mut [u64], factor: Factor) {
+        let done = vectors!(path, scale(self, data, factor));
+        for value in &mut data[done..] {
             *value = self.multiply(*value, factor);
         }
     }
@@ -256,13 +312,12 @@ impl Transform {
     }
 
     /// out ← x·factor mod p in [0, 2p), for x below 2^52.
-    pub fn multiply_on(&self, _path: Path, out: &mut [u64], x: &[u64], factors: &Factors) {
-        assert!(
-            out.len() == x.len() && factors.values.len() == x.len(),
-            "columns of one length"
-        );
+    pub fn multiply_on(&self, path: Path, out: &mut [u64], x: &[u64], factors: &Factors) {
+        let lengths = [x.len(), factors.values.len(), factors.quotients.len()];
+        assert_eq!(lengths, [out.len(); 3], "columns of one length");
+        let done = vectors!(path, multiply(self, out, x, factors));
         let pairs = factors.values.iter().zip(&factors.quotients);
-        for ((out, x), (value, quotient)) in out.iter_mut().zip(x).zip(pairs) {
+        for ((out, x), (value, quotient)) in out.iter_mut().zip(x).zip(pairs).skip(done) {
             let estimate = ((u128::from(*x) * u128::from(*quotient)) >> 52) as u64;
             *out = x
                 .wrapping_mul(*value)
@@ -275,13 +330,13 @@ impl Transform {
     /// `sums` has 2N words and stands for low + 2^52·high: the low plane, then the high one; zeros to begin with. At most
     /// [`LAZY_PRODUCTS`] products may be added before a [`Transform::carry_on`]. How a sum is spread over the two
     /// planes differs between paths; what [`Transform::reduce_sums_on`] gives does not.
-    pub fn multiply_accumulate_on(&self, _path: Path, sums: &mut [u64], x: &[u64], y: &[u64]) {
-        assert!(
-            sums.len() == 2 * x.len() && y.len() == x.len(),
-            "columns of one length"
-        );
+    pub fn multiply_accumulate_on(&self, path: Path, sums: &mut [u64], x: &[u64], y: &[u64]) {
+        let lengths = [2 * x.len(), 2 * y.len()];
+        assert_eq!(lengths, [sums.len(); 2], "columns of one length");
         let (low, high) = sums.split_at_mut(x.len());
-        for ((low, high), (x, y)) in low.iter_mut().zip(high).zip(x.iter().zip(y)) {
+        let done = vectors!(path, multiply_accumulate(low, high, x, y));
+        let pairs = x.iter().zip(y);
+        for ((low, high), (x, y)) in low.iter_mut().zip(high).zip(pairs).skip(done) {
             let product = u128::from(*x) * u128::from(*y);
             *low += product as u64 & LOW;
             *high += (product >> 52) as u64;
@@ -298,12 +353,12 @@ impl Transform {
     }
 
     /// out ← sums mod p, of sums as [`Transform::multiply_accumulate_on`] leaves them.
-    pub fn reduce_sums_on(&self, _path: Path, sums: &[u64], out: &mut [u64]) {
+    pub fn reduce_sums_on(&self, path: Path, sums: &[u64], out: &mut [u64]) {
         assert_eq!(sums.len(), 2 * out.len(), "columns of one length");
-        let unit = self.factor(self.reduce(1 << 52));
         let (low, high) = sums.split_at(out.len());
-        for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
-            *out = self.add(self.reduce(*low), self.multiply(*high, unit));
+        let done = vectors!(path, reduce_sums(self, low, high, out));
+        for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)).skip(done) {
+            *out = self.add(self.reduce(*low), self.multiply(*high, self.wrap));
         }
     }
 
@@ -324,6 +379,38 @@ impl Transform {
         }
         powers
     }
+}
+
+/// Where slot `index` of the bit-reversed order lies: from 64 slots on, the lowest three bits of the number of a slot are
+/// exchanged for the highest three.
+///
+/// Eight neighbours then belong to the eight parts that the first three layers make, so that vectors need no shuffles.
+pub fn slot(index: usize, degree: usize) -> usize {
+    if degree < LEAST_VECTOR_DEGREE {
+        return index;
+    }
+    let shift = degree.ilog2() - 3;
+    let (high, low) = (index >> shift, index & 7);
+    index & !(7 << shift | 7) | low << shift | high
+}
+
+/// Smaller transforms are portable on every path.
+const LEAST_VECTOR_DEGREE: usize = 64;
+
+/// Layers of each pass after the first three: those within a row of N/8, then the three over rows.
+fn passes(degree: usize) -> impl Iterator<Item = u32> {
+    let mut left = degree.ilog2() - 6;
+    std::iter::from_fn(move || {
+        let layers = match left {
+            0 => return None,
+            1..=4 => left,
+            5 | 6 => 3,
+            _ => 4,
+        };
+        left -= layers;
+        Some(layers)
+    })
+    .chain(std::iter::once(3))
 }
 
 /// base^exponent mod prime.

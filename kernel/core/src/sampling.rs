@@ -5,6 +5,7 @@
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::prg::{PublicStream, Stream};
+use crate::simd::{self, Path};
 
 /// Standard deviation of the error of every RLWE sample.
 pub const ERROR_SIGMA: f64 = 3.2;
@@ -46,6 +47,11 @@ const CHUNK: usize = 64;
 
 /// Uniform values below `prime` by rejection. For public values only: the time depends on what is drawn.
 pub fn fill_uniform(stream: &mut PublicStream, prime: u64, out: &mut [u64]) {
+    fill_uniform_on(simd::path(), stream, prime, out);
+}
+
+/// As [`fill_uniform`], on a given path.
+pub fn fill_uniform_on(_path: Path, stream: &mut PublicStream, prime: u64, out: &mut [u64]) {
     let mask = u64::MAX >> prime.leading_zeros();
     let mut filled = 0;
     let mut words = [0u64; CHUNK];
@@ -63,6 +69,11 @@ pub fn fill_uniform(stream: &mut PublicStream, prime: u64, out: &mut [u64]) {
 
 /// Uniform values in {-1, 0, 1}; each is within 2^-62 of uniform.
 pub fn fill_ternary(stream: &mut Stream, out: &mut [i8]) {
+    fill_ternary_on(simd::path(), stream, out);
+}
+
+/// As [`fill_ternary`], on a given path.
+pub fn fill_ternary_on(_path: Path, stream: &mut Stream, out: &mut [i8]) {
     let mut words = [0u64; CHUNK];
     for chunk in out.chunks_mut(CHUNK) {
         stream.fill(&mut words[..chunk.len()]);
@@ -75,6 +86,11 @@ pub fn fill_ternary(stream: &mut Stream, out: &mut [i8]) {
 
 /// Rounded Gaussian values of σ = 3.2, from a full scan of the cumulative table (63 bits).
 pub fn fill_gaussian(stream: &mut Stream, out: &mut [i8]) {
+    fill_gaussian_on(simd::path(), stream, out);
+}
+
+/// As [`fill_gaussian`], on a given path.
+pub fn fill_gaussian_on(_path: Path, stream: &mut Stream, out: &mut [i8]) {
     let mut words = [0u64; CHUNK];
     let mut magnitudes = [0u64; CHUNK];
     for chunk in out.chunks_mut(CHUNK) {

@@ -1,10 +1,11 @@
 //! Transforms, residues and packing against schoolbook arithmetic.
 
-use hanse_kernel::ntt::Transform;
+use hanse_kernel::ntt::{LAZY_PRODUCTS, Transform, power, slot};
 use hanse_kernel::packing::{Packer, Unpacker};
 use hanse_kernel::parameters::{Parameters, S100, S138, SETS};
 use hanse_kernel::prg::{PublicStream, Stream, derive};
 use hanse_kernel::ring::{PublicElement, Ring, divide_small, exceeds, shift_right, subtract_wide};
+use hanse_kernel::simd::{self, Path};
 use num_bigint::BigUint;
 use proptest::prelude::*;
 
@@ -29,17 +30,61 @@ fn schoolbook(left: &[u64], right: &[u64], prime: u64) -> Vec<u64> {
         .collect()
 }
 
-fn multiply(transform: &Transform, left: &[u64], right: &[u64]) -> Vec<u64> {
+fn multiply(path: Path, transform: &Transform, left: &[u64], right: &[u64]) -> Vec<u64> {
     let (mut left, mut right) = (left.to_vec(), right.to_vec());
-    transform.forward(&mut left);
-    transform.forward(&mut right);
-    for (value, factor) in left.iter_mut().zip(right) {
-        *value = transform.multiply(*value, transform.factor(transform.reduce(factor)));
+    transform.forward_on(path, &mut left);
+    transform.forward_on(path, &mut right);
+    transform.reduce_all_on(path, &mut right);
+    let mut product = vec![0; left.len()];
+    transform.multiply_on(path, &mut product, &left, &transform.factors(right));
+    transform.inverse_unscaled_on(path, &mut product);
+    transform.scale_on(path, &mut product, transform.degree_inverse());
+    product
+}
+
+/// Primes of every shape that transforms take: those in use, small ones, and the largest.
+fn primes() -> Vec<u64> {
+    let largest_below = |bound: u64| {
+        (1..)
+            .map(|step| bound + 1 - step * (1 << 14))
+            .find(|candidate| is_prime(*candidate))
+            .expect("primes are dense")
+    };
+    let mut primes: Vec<u64> = SETS
+        .into_iter()
+        .flat_map(|set| set.primes)
+        .copied()
+        .collect();
+    for bits in [20, 35, 46, 47, 48, 50] {
+        primes.push(largest_below(1 << bits));
     }
-    transform.inverse_unscaled(&mut left);
-    left.into_iter()
-        .map(|value| transform.multiply(value, transform.degree_inverse()))
-        .collect()
+    primes.push(largest_below(3 << 48));
+    primes
+}
+
+/// Fermat's test with several bases: enough for a choice of test primes.
+fn is_prime(candidate: u64) -> bool {
+    [2, 3, 5, 7, 11, 13]
+        .iter()
+        .all(|base| power(*base, candidate - 1, candidate) == 1)
+}
+
+fn reduced(values: &[u64], prime: u64) -> Vec<u64> {
+    values.iter().map(|value| value % prime).collect()
+}
+
+/// Words that look random, at their widest now and then.
+fn words(seed: u8, count: usize, bound: u64) -> Vec<u64> {
+    let mut words = vec![0; count];
+    Stream::new(&[seed; 32], 0).fill(&mut words);
+    for word in &mut words {
+        *word = match *word >> 61 {
+            0 => bound - 1,
+            1 => 0,
+            _ => *word % bound,
+        };
+    }
+    words
 }
 
 fn wide(value: &BigUint) -> [u64; 3] {
@@ -57,22 +102,24 @@ fn big(words: [u64; 3]) -> BigUint {
 
 /// Two polynomials of one degree, 8 to 128, below the largest prime in use.
 fn polynomials() -> impl Strategy<Value = (Vec<u64>, Vec<u64>)> {
-    (3u32..=7).prop_flat_map(|log| {
+    (3u32..=9).prop_flat_map(|log| {
         let polynomial = || proptest::collection::vec(any::<u64>(), 1 << log);
         (polynomial(), polynomial())
     })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn transforms_multiply_like_the_schoolbook((left, right) in polynomials()) {
-        for prime in SETS.into_iter().flat_map(|set| set.primes) {
-            let reduced = |values: &[u64]| values.iter().map(|value| value % prime).collect::<Vec<_>>();
-            let (left, right) = (reduced(&left), reduced(&right));
-            let transform = Transform::new(*prime, left.len());
-            prop_assert_eq!(multiply(&transform, &left, &right), schoolbook(&left, &right, *prime));
+        for prime in primes() {
+            let (left, right) = (reduced(&left, prime), reduced(&right, prime));
+            let transform = Transform::new(prime, left.len());
+            let expected = schoolbook(&left, &right, prime);
+            for path in simd::available() {
+                prop_assert_eq!(&multiply(path, &transform, &left, &right), &expected, "{} {}", path.name(), prime);
+            }
         }
     }
 
@@ -153,34 +200,194 @@ fn transforms_of_the_shipped_degrees_multiply_sparse_polynomials() {
                         }
                     })
                     .collect();
-                assert_eq!(multiply(&transform, &dense, &monomial), expected);
+                for path in simd::available() {
+                    assert_eq!(multiply(path, &transform, &dense, &monomial), expected);
+                }
             }
         }
     }
 }
 
 #[test]
-fn lazy_inputs_at_the_edge_of_their_range_are_fine() {
-    for prime in SETS.into_iter().flat_map(|set| set.primes) {
-        let transform = Transform::new(*prime, 64);
-        let mut lazy = vec![4 * prime - 1; 64];
-        let mut plain = vec![prime - 1; 64];
-        transform.forward(&mut lazy);
-        transform.forward(&mut plain);
-        assert!(
-            lazy.iter()
-                .zip(&plain)
-                .all(|(a, b)| a % prime == b % prime && *a < 1 << 52)
-        );
-        let mut lazy = vec![2 * prime - 1; 64];
-        let mut plain = vec![prime - 1; 64];
-        transform.inverse_unscaled(&mut lazy);
-        transform.inverse_unscaled(&mut plain);
-        assert!(
-            lazy.iter()
-                .zip(&plain)
-                .all(|(a, b)| a % prime == b % prime && *a < 2 * prime)
-        );
+fn a_transform_evaluates_at_the_odd_powers_of_a_root() {
+    for degree in [8, 64, 128, 1024] {
+        for prime in primes() {
+            let transform = Transform::new(prime, degree);
+            let coefficients = words(1, degree, prime);
+            // X itself says which root stands at each slot
+            let mut roots = vec![0; degree];
+            roots[1] = 1;
+            transform.forward_on(Path::Portable, &mut roots);
+            transform.reduce_all_on(Path::Portable, &mut roots);
+            let order = 2 * degree as u64;
+            let first = roots[slot(0, degree)];
+            assert_eq!(power(first, order / 2, prime), prime - 1, "a root of −1");
+            for (index, root) in (0..degree).map(|index| (index, roots[slot(index, degree)])) {
+                let reversed = index.reverse_bits() >> (usize::BITS - degree.ilog2());
+                assert_eq!(root, power(first, 2 * reversed as u64 + 1, prime));
+            }
+            let horner = |root: u64| {
+                coefficients.iter().rev().fold(0, |value, coefficient| {
+                    let next = u128::from(value) * u128::from(root) + u128::from(*coefficient);
+                    (next % u128::from(prime)) as u64
+                })
+            };
+            let expected: Vec<u64> = roots.into_iter().map(horner).collect();
+            for path in simd::available() {
+                let mut values = coefficients.clone();
+                transform.forward_on(path, &mut values);
+                assert!(values.iter().all(|value| *value < 1 << 52));
+                assert_eq!(
+                    reduced(&values, prime),
+                    expected,
+                    "{} {prime} {degree}",
+                    path.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_agree_on_lazy_columns_of_every_size() {
+    for log in 3..=13 {
+        let degree = 1 << log;
+        for prime in primes() {
+            let transform = Transform::new(prime, degree);
+            let run = |path: Path| {
+                let mut values = words(2, degree, 4 * prime);
+                transform.forward_on(path, &mut values);
+                assert!(
+                    values.iter().all(|value| *value < 1 << 52),
+                    "{}",
+                    path.name()
+                );
+                let mut coefficients = words(3, degree, 2 * prime);
+                transform.inverse_unscaled_on(path, &mut coefficients);
+                assert!(
+                    coefficients.iter().all(|value| *value < 2 * prime),
+                    "{}",
+                    path.name()
+                );
+                let mut small = vec![0; degree];
+                let signed: Vec<i8> = words(4, degree, 256)
+                    .iter()
+                    .map(|word| *word as u8 as i8)
+                    .collect();
+                transform.forward_small_on(path, &signed, &mut small);
+                [values, coefficients, small].map(|column| reduced(&column, prime))
+            };
+            let expected = run(Path::Portable);
+            for path in simd::available() {
+                assert_eq!(run(path), expected, "{} {prime} {degree}", path.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn mirrored_indicators_are_sums_of_negative_powers() {
+    for (degree, counts) in [
+        (8, [1, 8]),
+        (64, [1, 64]),
+        (256, [200, 256]),
+        (1024, [513, 1024]),
+        (4096, [77, 4096]),
+        (8192, [8191, 8192]),
+    ] {
+        let codes: Vec<u8> = words(5, degree, 5)
+            .iter()
+            .map(|word| *word as u8 * 63)
+            .collect();
+        for prime in primes() {
+            let transform = Transform::new(prime, degree);
+            for (count, code) in counts.into_iter().zip([252, 0]) {
+                let mut expected = vec![0; degree];
+                for place in (0..count).filter(|place| codes[*place] == code) {
+                    match place {
+                        0 => expected[0] = 1,
+                        _ => expected[degree - place] = prime - 1,
+                    }
+                }
+                transform.forward_on(Path::Portable, &mut expected);
+                let expected = reduced(&expected, prime);
+                for path in simd::available() {
+                    let mut values = vec![7; degree];
+                    transform.forward_mirrored_on(path, &codes[..count], code, &mut values);
+                    assert!(values.iter().all(|value| *value < 1 << 52));
+                    assert_eq!(
+                        reduced(&values, prime),
+                        expected,
+                        "{} {prime} {degree}",
+                        path.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn columns_are_reduced_added_and_multiplied_like_integers() {
+    // a rest that fills no register, as well
+    const LEN: usize = 133;
+    for prime in primes() {
+        let transform = Transform::new(prime, 8);
+        let modulus = u128::from(prime);
+        let (any, lazy) = (words(6, LEN, u64::MAX), words(7, LEN, 1 << 52));
+        let (left, right) = (words(8, LEN, prime), words(9, LEN, prime));
+        let factors = transform.factors(right.clone());
+        for path in simd::available() {
+            let mut column = any.clone();
+            transform.reduce_all_on(path, &mut column);
+            assert_eq!(column, reduced(&any, prime));
+
+            let mut column = left.clone();
+            transform.add_all_on(path, &mut column, &right);
+            let sums: Vec<u64> = left
+                .iter()
+                .zip(&right)
+                .map(|(a, b)| (a + b) % prime)
+                .collect();
+            assert_eq!(column, sums);
+
+            let mut column = lazy.clone();
+            transform.scale_on(path, &mut column, transform.factor(right[0]));
+            let times = |a: &u64, b: &u64| (u128::from(*a) * u128::from(*b) % modulus) as u64;
+            let scaled: Vec<u64> = lazy.iter().map(|value| times(value, &right[0])).collect();
+            assert_eq!(column, scaled);
+
+            let products: Vec<u64> = lazy.iter().zip(&right).map(|(a, b)| times(a, b)).collect();
+            transform.multiply_on(path, &mut column, &lazy, &factors);
+            assert!(column.iter().all(|value| *value < 2 * prime));
+            assert_eq!(reduced(&column, prime), products);
+        }
+    }
+}
+
+#[test]
+fn sums_of_products_stay_exact_through_as_many_as_are_allowed() {
+    const LEN: usize = 19;
+    for prime in primes() {
+        let transform = Transform::new(prime, 8);
+        let widest = vec![(1 << 52) - 1; LEN];
+        let largest = vec![prime - 1; LEN];
+        let products = 2 * LAZY_PRODUCTS as u128;
+        let expected =
+            ((1u128 << 52) - 1) % u128::from(prime) * u128::from(prime - 1) % u128::from(prime);
+        let expected = (expected * products % u128::from(prime)) as u64;
+        for path in simd::available() {
+            let mut sums = vec![0; 2 * LEN];
+            for _ in 0..2 {
+                for _ in 0..LAZY_PRODUCTS {
+                    transform.multiply_accumulate_on(path, &mut sums, &widest, &largest);
+                }
+                transform.carry_on(path, &mut sums);
+            }
+            let mut out = vec![0; LEN];
+            transform.reduce_sums_on(path, &sums, &mut out);
+            assert_eq!(out, vec![expected; LEN], "{} {prime}", path.name());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Transforms in words of 64 bits.
 
-use super::{Factor, Transform, multiply_lazy, subtract_once};
+use super::{Factor, Transform, multiply_lazy, slot, subtract_once};
 
 /// Coefficients (below 4p) to values (below 4p), in place.
 pub(super) fn forward(transform: &Transform, data: &mut [u64]) {
@@ -39,10 +39,22 @@ pub(super) fn forward(transform: &Transform, data: &mut [u64]) {
         butterfly(a, b, second[0]);
         butterfly(c, d, second[1]);
     }
+    exchange(data);
+}
+
+/// From bit-reversed order to that of [`slot`], and back.
+fn exchange(data: &mut [u64]) {
+    for index in 0..data.len() {
+        let other = slot(index, data.len());
+        if index < other {
+            data.swap(index, other);
+        }
+    }
 }
 
 /// Values (below 2p) to coefficients (below 2p), in place, **times N**: see [`Transform::degree_inverse`].
 pub(super) fn inverse_unscaled(transform: &Transform, data: &mut [u64]) {
+    exchange(data);
     let (prime, twice) = (transform.prime, 2 * transform.prime);
     let butterfly = |x: &mut u64, y: &mut u64, factor: Factor| {
         let (upper, lower) = (*x, *y);
