@@ -1157,9 +1157,9 @@ fn the_wire_form_is_pinned() {
     assert_eq!(
         digests,
         [
-            ["aa7a0bd93cf70f19", "9b4125cc19db8643", "e707c9a47c24e633"],
-            ["402c10bb3fc7056e", "c34b3289df1c0828", "00a7a261b3aa5012"],
-            ["6348cc2b1199f3c6", "a8b65550be92ee9d", "5c02c8942e968732"]
+            ["f3c0f87a3e8b60c4", "9c5560f6dc9c3886", "f0bfcea855636dfa"],
+            ["e1f773c19b4d2d53", "a6991f704777f6bd", "4a1e221d8c36cc68"],
+            ["89fcc60f649826ed", "99a0f46b3be2e4e4", "8c01f3b92329de7e"]
         ]
     );
 }
