@@ -2,6 +2,9 @@
 //!
 //! All but the public uniform one take the same time and touch the same memory whatever they draw.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::prg::{PublicStream, Stream};
@@ -44,6 +47,8 @@ pub const ERROR_TABLE: [u64; 29] = [
 ];
 
 const CHUNK: usize = 64;
+/// Words that are drawn at a time: some of the stream's own batches.
+const BATCH: usize = 512;
 
 /// Uniform values below `prime` by rejection. For public values only: the time depends on what is drawn.
 pub fn fill_uniform(stream: &mut PublicStream, prime: u64, out: &mut [u64]) {
@@ -73,41 +78,83 @@ pub fn fill_ternary(stream: &mut Stream, out: &mut [i8]) {
 }
 
 /// As [`fill_ternary`], on a given path.
-pub fn fill_ternary_on(_path: Path, stream: &mut Stream, out: &mut [i8]) {
-    let mut words = [0u64; CHUNK];
-    for chunk in out.chunks_mut(CHUNK) {
-        stream.fill(&mut words[..chunk.len()]);
-        for (value, word) in chunk.iter_mut().zip(&words) {
-            *value = ((u128::from(*word) * 3) >> 64) as i8 - 1;
+pub fn fill_ternary_on(path: Path, stream: &mut Stream, out: &mut [i8]) {
+    assert!(path.is_available(), "a path that this processor has");
+    let mut words = [0u64; BATCH];
+    for chunk in out.chunks_mut(BATCH) {
+        let words = &mut words[..chunk.len()];
+        stream.fill(words);
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => {
+                // SAFETY: the path is available
+                let done = unsafe { x86::ternary_avx512(words, chunk) };
+                scan_ternary(&words[done..], &mut chunk[done..]);
+            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the path is available
+            Path::Avx2 => unsafe { x86::ternary_avx2(words, chunk) },
+            _ => scan_ternary(words, chunk),
         }
     }
     words.zeroize();
 }
 
+/// A value of each word.
+#[inline(always)]
+fn scan_ternary(words: &[u64], out: &mut [i8]) {
+    for (value, word) in out.iter_mut().zip(words) {
+        *value = ((u128::from(*word) * 3) >> 64) as i8 - 1;
+    }
+}
+
 /// Rounded Gaussian values of σ = 3.2, from a full scan of the cumulative table (63 bits).
+///
+/// Draws a word for each value, and for those that are missing to a multiple of 64.
 pub fn fill_gaussian(stream: &mut Stream, out: &mut [i8]) {
     fill_gaussian_on(simd::path(), stream, out);
 }
 
 /// As [`fill_gaussian`], on a given path.
-pub fn fill_gaussian_on(_path: Path, stream: &mut Stream, out: &mut [i8]) {
-    let mut words = [0u64; CHUNK];
+pub fn fill_gaussian_on(path: Path, stream: &mut Stream, out: &mut [i8]) {
+    assert!(path.is_available(), "a path that this processor has");
+    let mut words = [0u64; BATCH];
+    for chunk in out.chunks_mut(BATCH) {
+        let words = &mut words[..chunk.len().next_multiple_of(CHUNK)];
+        stream.fill(words);
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => {
+                // SAFETY: the path is available
+                let done = unsafe { x86::gaussian_avx512(words, chunk) };
+                scan_gaussian(&words[done..], &mut chunk[done..]);
+            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the path is available
+            Path::Avx2 => unsafe { x86::gaussian_avx2(words, chunk) },
+            _ => scan_gaussian(words, chunk),
+        }
+    }
+    words.zeroize();
+}
+
+/// A value of each of the first words, as many as there is room for.
+#[inline(always)]
+fn scan_gaussian(words: &[u64], out: &mut [i8]) {
     let mut magnitudes = [0u64; CHUNK];
-    for chunk in out.chunks_mut(CHUNK) {
-        stream.fill(&mut words);
+    for (out, words) in out.chunks_mut(CHUNK).zip(words.chunks(CHUNK)) {
         magnitudes.fill(0);
         for bound in ERROR_TABLE {
-            for (magnitude, word) in magnitudes.iter_mut().zip(&words) {
+            for (magnitude, word) in magnitudes.iter_mut().zip(words) {
                 // 1 when (word >> 1) >= bound: both are below 2^63, so the borrow is the top bit
                 *magnitude += (bound - 1).wrapping_sub(word >> 1) >> 63;
             }
         }
-        for ((value, magnitude), word) in chunk.iter_mut().zip(&magnitudes).zip(&words) {
+        for ((value, magnitude), word) in out.iter_mut().zip(&magnitudes).zip(words) {
             let sign = -((word & 1) as i8);
             *value = (*magnitude as i8 ^ sign) - sign;
         }
     }
-    words.zeroize();
     magnitudes.zeroize();
 }
 

@@ -2,7 +2,10 @@
 
 use hanse_kernel::parameters::SETS;
 use hanse_kernel::prg::Stream;
-use hanse_kernel::sampling::{ERROR_SIGMA, ERROR_TABLE, Flood, fill_gaussian, fill_ternary};
+use hanse_kernel::sampling::{
+    ERROR_SIGMA, ERROR_TABLE, Flood, fill_gaussian, fill_gaussian_on, fill_ternary, fill_ternary_on,
+};
+use hanse_kernel::simd::{self, Path};
 
 const DRAWS: usize = 1 << 20;
 
@@ -79,6 +82,43 @@ fn divergence_ratio(probabilities: &[f64], delta: usize) -> f64 {
         .map(|(mass, other)| mass * (mass / other).ln() - mass + other)
         .sum();
     divergence / ((delta * delta) as f64 / (2.0 * variance))
+}
+
+#[test]
+fn paths_draw_the_same_values_and_leave_the_stream_at_the_same_word() {
+    for len in [0, 1, 31, 64, 100, 511, 512, 1300, 4096] {
+        let run = |path: Path| {
+            let mut stream = Stream::new_on(path, &[7; 32], 1 << 40 | 3);
+            let (mut errors, mut secret, mut next) = (vec![0; len], vec![0; len], [0; 5]);
+            fill_gaussian_on(path, &mut stream, &mut errors);
+            fill_ternary_on(path, &mut stream, &mut secret);
+            stream.fill(&mut next);
+            (errors, secret, next)
+        };
+        let expected = run(Path::Portable);
+        for path in simd::available() {
+            assert_eq!(run(path), expected, "{} {len}", path.name());
+        }
+    }
+}
+
+#[test]
+fn streams_are_the_same_on_every_path_however_they_are_read() {
+    let run = |path: Path| {
+        let mut stream = Stream::new_on(path, &[8; 32], 5);
+        [3, 128, 5, 128, 8, 1000, 0, 24, 256, 7].map(|count| {
+            let mut words = vec![0; count];
+            stream.fill(&mut words);
+            words
+        })
+    };
+    let expected = run(Path::Portable);
+    for path in simd::available() {
+        assert_eq!(run(path), expected, "{}", path.name());
+        let mut whole = vec![0; 1559];
+        Stream::new_on(path, &[8; 32], 5).fill(&mut whole);
+        assert_eq!(whole, expected.concat(), "{}", path.name());
+    }
 }
 
 #[test]
