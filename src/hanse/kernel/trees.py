@@ -565,36 +565,25 @@ class Growth:
                 number,
                 node.depth + 1,
                 node,
-                _kernel.tree_totals(self.g, self.h, rows),
+                (0.0, 0.0),
                 bounds,
-                rows,
-                passengers,
-                start,
-                passengers_start,
+                node.rows[rows],
+                node.passengers[passengers],
+                node.start + rows.start,
+                node.passengers_start + passengers.start,
             )
-            for number, bounds, rows, passengers, start, passengers_start in (
-                (
-                    draft.left,
-                    split.bounds[0],
-                    node.rows[:count],
-                    node.passengers[:riders],
-                    node.start,
-                    node.passengers_start,
-                ),
-                (
-                    draft.right,
-                    split.bounds[1],
-                    node.rows[count:],
-                    node.passengers[riders:],
-                    node.start + count,
-                    node.passengers_start + riders,
-                ),
+            for number, bounds, rows, passengers in (
+                (draft.left, split.bounds[0], slice(0, count), slice(0, riders)),
+                (draft.right, split.bounds[1], slice(count, None), slice(riders, None)),
             )
         )
+        smaller, larger = (left, right) if len(left.rows) <= len(right.rows) else (right, left)
+        smaller.total = _kernel.tree_totals(self.g, self.h, smaller.rows)
+        larger.total = node.total[0] - smaller.total[0], node.total[1] - smaller.total[1]
         left.sibling, right.sibling = right, left
         self._drafts += [self._draft(left), self._draft(right)]
         if self._may_split(left) and self._more_leaves():
-            self._count(node, left, right)
+            self._count(node, smaller, larger)
             self.open += [left, right]
         else:
             self.leaves += [left, right]
@@ -604,9 +593,8 @@ class Growth:
         node.sums = None
         return left, right
 
-    def _count(self, node: Node, left: Node, right: Node) -> None:
+    def _count(self, node: Node, smaller: Node, larger: Node) -> None:
         """Count the smaller child, and take it from the node for the larger."""
-        smaller, larger = (left, right) if len(left.rows) <= len(right.rows) else (right, left)
         smaller.sums = histogram(self.columns, self.g, self.h, smaller.rows, self.chosen)
         larger.sums = node.sums.less(smaller.sums) if node.sums else None
 
