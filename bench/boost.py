@@ -13,7 +13,8 @@ columns, the label needs columns of both sides). `--rows` runs the cases with an
 
 `seconds` of the first two is the whole fit, from the moment all parties stand ready to the last one's result: reading,
 binning, set-up, all trees. Of the last two it is one tree, from the end of the first to the end of the last over their
-number; `note.setup_seconds` is what came before the first query. `bytes` is what the messages of all parties hold
+number; `note.setup_seconds` is what came before the first query. `note.again` is a second job on the same tables, which
+goes on with the set-up that both sides have kept. `bytes` is what the messages of all parties hold
 together in the whole fit, `note.bytes_per_tree` those of a tree (the first and its successors are alike).
 `peak_mb` is the sum of the parties' largest sizes, what they hold at their start (`note.parties`) included. `equal`
 says that scoring the training rows gives the training scores to 1e-6, and that the AUC on at least 10^5 new rows is
@@ -63,12 +64,12 @@ from hanse.protocols.channel import Channel, Party
 from hanse.protocols.messages import kind_of
 from hanse.protocols.simulation import MemoryAttempt
 from hanse.runtime.channel import SystemEntropy
-from hanse.sdk import Report, Table, run
+from hanse.sdk import Params, Report, Table, run
 from hanse.sdk.component import perform
 from hanse.sdk.engine import Bounds, quote
 from hanse.sdk.engine import connect as open_engine
 from hanse.sdk.table import ENCODING
-from wire import CORES, Process, WireChannel, connect, hear, peak_mb, play, run_peer, say, staged, started
+from wire import CORES, Process, Stage, Wire, WireChannel, connect, hear, peak_mb, play, run_peer, say, staged, started
 
 Reals = NDArray[np.float64]
 HOST = PartyId("host-1")
@@ -77,7 +78,7 @@ DEPTH, RATE = 5, 0.3
 LIMITS = Limits(threads=1)
 CHUNK_ROWS = 50_000
 LEAST_NEW_ROWS = 100_000
-SCORING_STREAM = 1000
+SCORING_STREAM, AGAIN_STREAM = 1000, 2000
 CLOSE = 0.005
 
 
@@ -219,8 +220,8 @@ def read_table(data: Data, party: str, part: str) -> Table:
 class Watched(MemoryAttempt):
     """An attempt that notes when the first query was counted and when each tree was done."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, after: MemoryAttempt | None = None) -> None:
+        super().__init__(after)
         self.first_query: float | None = None
         self.trees: list[float] = []
 
@@ -252,48 +253,72 @@ class Metered:
         return Metered(self.inner.fork(stream), self.sent)
 
 
+@dataclass(frozen=True)
+class Player:
+    """One party of a case, in its process."""
+
+    me: PartyId
+    data: Data
+    wire: Wire
+
+    async def train(self, attempt: Watched, stream: int, used: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Train on a stream of its own; return the outputs, and how it went."""
+        sent = Counter[str]()
+        me = self._party(Metered(WireChannel(self.wire, stream), sent), attempt, used)
+        table = read_table(self.data, self.me, "train")
+        fitted = await perform(component, me, {"train": table}, self._settings)
+        at, usage = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
+        report = fitted.get("report")
+        return fitted, {
+            "at": at,
+            "bytes": sent,
+            "peak_mb": peak_mb(),
+            "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+            "first_query": attempt.first_query,
+            "trees": attempt.trees,
+            "report": report.values if isinstance(report, Report) else {},
+            "notes": [event.text for event in attempt.events if isinstance(event, Note)],
+        }
+
+    async def score(self, fitted: dict[str, Any]) -> dict[str, Any]:
+        """Score both tables; the guest says the AUC of each, and how far training rows are from what training said."""
+        found: dict[str, Any] = {"at": time.monotonic()}
+        for place, part in enumerate(self.data.parts):
+            me = self._party(WireChannel(self.wire, SCORING_STREAM + place), Watched(), 0)
+            given = {"model": fitted["model"], "table": read_table(self.data, self.me, part)}
+            outputs = await perform(component, me, given, self._settings, apply=True)
+            if self.me == GUEST:
+                scores = scores_of(outputs)
+                found[part] = auc(self.data.labels[self.data.parts[part]], scores)
+                if part == "train":
+                    found["again"] = float(np.abs(scores - scores_of(fitted)).max())
+        return found
+
+    def _party(self, channel: Channel, attempt: Watched, used: int) -> Party:
+        others = tuple(one for one in PARTIES if one != self.me)
+        limit = Disclosure(used, 1e6)
+        return Party(self.me, others, channel, SystemEntropy(), attempt, threads=1, disclosure=limit)
+
+    @property
+    def _settings(self) -> Params:
+        return component.params.parse(self.data.case.settings)
+
+
 async def take_part(me: PartyId, data: Data) -> None:
-    """Play one party: make ready, wait for the word, train, say how it went; then score both tables."""
+    """Play one party: make ready, wait for the word, train, score both tables, train again; say how each went."""
     set_threads(1)
-    wire = await connect(data.folder, me, PARTIES)
-    attempt, sent = Watched(), Counter[str]()
-    settings = component.params.parse(data.case.settings)
-
-    def party(channel: Channel) -> Party:
-        others = tuple(one for one in PARTIES if one != me)
-        open_limit = Disclosure(0, 1e6)
-        return Party(me, others, channel, SystemEntropy(), attempt, threads=1, disclosure=open_limit)
-
+    player = Player(me, data, await connect(data.folder, me, PARTIES))
     before_mb = peak_mb()
     say(ready=True)
     await hear()
-    table = read_table(data, me, "train")
-    fitted = await perform(component, party(Metered(WireChannel(wire), sent)), {"train": table}, settings)
-    at, usage = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
-    report = fitted.get("report")
-    say(
-        at=at,
-        bytes=sent,
-        peak_mb=peak_mb(),
-        before_mb=before_mb,
-        cpu_s=round(usage.ru_utime + usage.ru_stime, 2),
-        first_query=attempt.first_query,
-        trees=attempt.trees,
-        report=report.values if isinstance(report, Report) else {},
-        notes=[event.text for event in attempt.events if isinstance(event, Note)],
-    )
+    first = Watched()
+    fitted, how = await player.train(first, 0)
+    say(**how, before_mb=before_mb)
     await hear()
-    found: dict[str, Any] = {"at": 0.0}
-    for place, part in enumerate(data.parts):
-        scorer = party(WireChannel(wire, SCORING_STREAM + place))
-        given = {"model": fitted["model"], "table": read_table(data, me, part)}
-        outputs = await perform(component, scorer, given, settings, apply=True)
-        if me == GUEST:
-            scores = scores_of(outputs)
-            found[part] = auc(data.labels[data.parts[part]], scores)
-            if part == "train":
-                found["again"] = float(np.abs(scores - scores_of(fitted)).max())
-    say(**found)
+    say(**await player.score(fitted))
+    await hear()
+    _, how = await player.train(Watched(first), AGAIN_STREAM, first.spent)
+    say(**how)
     await hear()
 
 
@@ -445,29 +470,40 @@ def order_of(data: Data) -> str:
 
 
 def fit(data: Data) -> dict[str, Any]:
-    """Train once, then score."""
+    """Train, score, and train again."""
     parts = {party: ("party", order_of(data), party) for party in PARTIES}
     with staged(__file__, parts, thin=data.case.thin) as stage:
-        began = time.monotonic()
-        seconds, tcp_bytes, (guest, host) = stage.act()
+        first, guest, host = trained(stage)
         _, _, (scored, _) = stage.act()
+        again, _, _ = trained(stage)
+    return {
+        **first,
+        "peak_mb": round(guest["peak_mb"] + host["peak_mb"]),
+        "auc": scored["new"],
+        "again": scored["again"],
+        "second": {name: again[name] for name in ("seconds", "setup_seconds", "tree_seconds", "bytes")},
+        "report": guest["report"],
+        "parties": [{key: one[key] for key in ("cpu_s", "peak_mb", "before_mb", "notes")} for one in (guest, host)],
+    }
+
+
+def trained(stage: Stage) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Let the parties train; return the figures of both together, and what each said."""
+    began = time.monotonic()
+    seconds, tcp_bytes, (guest, host) = stage.act()
     trees = guest["trees"]
     by_kind = Counter(guest["bytes"]) + Counter(host["bytes"])
     set_up = sum(by_kind[kind] for kind in ("Offer", "Opening", "Hint"))
-    return {
-        "seconds": seconds,
+    figures = {
+        "seconds": round(seconds, 3),
         "setup_seconds": round(host["first_query"] - began, 3),
         "tree_seconds": round((trees[-1] - trees[0]) / (len(trees) - 1), 4),
         "bytes": by_kind.total(),
         "bytes_by_kind": dict(by_kind),
         "bytes_per_tree": (by_kind.total() - set_up) // len(trees),
         "tcp_bytes": tcp_bytes,
-        "peak_mb": round(guest["peak_mb"] + host["peak_mb"]),
-        "auc": scored["new"],
-        "again": scored["again"],
-        "report": guest["report"],
-        "parties": [{key: one[key] for key in ("cpu_s", "peak_mb", "before_mb", "notes")} for one in (guest, host)],
     }
+    return figures, guest, host
 
 
 def measure(case: Case, workplace: Path, *, peers: bool) -> dict[str, Any]:
@@ -508,6 +544,7 @@ def measure(case: Case, workplace: Path, *, peers: bool) -> dict[str, Any]:
             "auc": round(middle["auc"], 5),
             "auc_same_trees_in_one_place": round(alike, 5),
             "scores_again": middle["again"],
+            "again": middle["second"],
             "bytes_per_tree": middle["bytes_per_tree"],
             "bytes_by_kind": middle["bytes_by_kind"],
             "tcp_bytes": middle["tcp_bytes"],
