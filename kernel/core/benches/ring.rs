@@ -75,7 +75,7 @@ fn samplers(path: Path) {
     const COUNT: usize = 8192;
     let mut small = vec![0i8; COUNT];
     let mut words = vec![0u64; COUNT];
-    let mut stream = Stream::new(&[1; 32], 0);
+    let mut stream = Stream::new_on(path, &[1; 32], 0);
     report(path, "stream", COUNT, least_ns(|| stream.fill(&mut words)));
     report(
         path,

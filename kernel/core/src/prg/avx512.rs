@@ -55,16 +55,9 @@ pub(super) fn fill(key: &[u32; 8], counter: u32, nonce: &[u32; 3], out: &mut [u6
 fn write(v: &[__m512i; 16], out: &mut [u64; BATCH]) {
     // quads[j][i] has, in its quarter q, words 4i … 4i + 3 of block 4q + j
     let mut quads = [[_mm512_setzero_si512(); 4]; 4];
-    for index in 0..4 {
-        let line = 4 * index;
-        let (a, b) = (
-            _mm512_unpacklo_epi32(v[line], v[line + 1]),
-            _mm512_unpackhi_epi32(v[line], v[line + 1]),
-        );
-        let (c, d) = (
-            _mm512_unpacklo_epi32(v[line + 2], v[line + 3]),
-            _mm512_unpackhi_epi32(v[line + 2], v[line + 3]),
-        );
+    for (index, [e, f, g, h]) in v.as_chunks::<4>().0.iter().enumerate() {
+        let (a, b) = (_mm512_unpacklo_epi32(*e, *f), _mm512_unpackhi_epi32(*e, *f));
+        let (c, d) = (_mm512_unpacklo_epi32(*g, *h), _mm512_unpackhi_epi32(*g, *h));
         quads[0][index] = _mm512_unpacklo_epi64(a, c);
         quads[1][index] = _mm512_unpackhi_epi64(a, c);
         quads[2][index] = _mm512_unpacklo_epi64(b, d);
