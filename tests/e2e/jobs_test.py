@@ -151,12 +151,11 @@ def test_a_dataset_discloses_no_more_than_its_owner_allows(federation: Federatio
     telecom.client.revoke_grant(federation.grants["telecom"])
     telecom.client.add_grant("people", project, disclosure_limit=0.001)
     try:
-        job = federation.run(federation.pipeline())
-        assert federation.ends(job) == {"failed"}
-        fault = federation.end(telecom, job).fault
-        assert fault is not None
-        assert fault.party == "host-1"
-        assert "disclos" in fault.code
+        with pytest.raises(Refusal) as caught:
+            federation.run(federation.pipeline())
+        (problem,) = caught.value.problems
+        assert (problem.party, problem.task) == ("host-1", "boost")
+        assert "the disclosure limit 0.001" in problem.message
     finally:
         grants = [grant for grant in telecom.client.grants() if grant.revoked_at is None]
         telecom.client.revoke_grant(grants[0].id)
