@@ -13,8 +13,8 @@ import math
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.faults import HanseError, fault
 
-RESERVED_TREES = 2
-"""Trees that a job may have to ask for again after a restart, planned for from the start."""
+RESERVED_ROUNDS = 2
+"""Rounds that a job may have to ask for again after a restart, planned for from the start."""
 
 
 def rho(queries: int, row: int, samples: int) -> float:
@@ -58,4 +58,4 @@ def refusal(used: int, planned: int, samples: int, limit: float, cause: str = ""
 
 def planned_queries(settings: Settings) -> int:
     """Return how many queries a host plans to answer for a job with these settings."""
-    return (settings.trees + RESERVED_TREES) * settings.queries_per_tree
+    return (settings.trees + RESERVED_ROUNDS) * settings.queries_per_round

@@ -1,29 +1,38 @@
 """Vertical gradient boosting: the guest has the label, every party has columns, nobody shows them.
 
 Protocol  boosted trees (Friedman 2001; Chen and Guestrin 2016) whose histograms over a host's binned features come from
-          a static-hint ring-LWE matrix-vector product: the host sends once how its 0/1 matrix of bins acts on the
+          a static-hint ring-LWE matrix-vector product: the host sends once how its 0/1 matrix of cells acts on the
           public part of all ciphertexts, then adds up ciphertext words (docs/protocols/histogram.md). Gradients are
-          rounded stochastically, leaf weights are exact. One encrypted query for each pair of nodes, always
-          2^(depth-1) a tree; nodes that a host splits are routed by that host.
+          rounded stochastically, leaf weights are exact. One encrypted query for each pair of nodes: always
+          2^(depth-1) a tree, or one less than its leaves where the best leaf grows first. Rows are routed at a host's
+          split by that host. Later jobs on the same rows and cells go on with the set-up that both sides keep.
 Secure    against semi-honest parties, any of which may collude (then they share what each learns). Guest's data:
           ring-LWE, at least 128 bits classical. Host's data: ring-LWE plus statistical distance 2^-30 for at most 2^28
-          answers a hint. A guest that deviates can read the bins of samples it chooses: at most 45 bits per row and
+          answers a hint. A guest that deviates can read the cells of samples it chooses: at most 45 bits per row and
           query, and at each level, for every sample, its side of one cut that it chooses, which no limit on queries
           bounds; a host that deviates can choose its rows and learns which of them wins.
-Learns    guest: for every query and every bin of a host's feature but its largest (which follows by subtraction), the
-                 exact sum of the rounded gradients over the samples of that bin and node. Bins carry stable numbers,
-                 grouped by feature and in order, so that sums of one bin can be linked over nodes and trees. It is told
-                 the number of features and bins of each host and the size of the smallest and largest bin, and can
-                 tell about how many samples each bin has. Many sums can determine the members of a small bin: the host
-                 keeps them below the limit that the report shows. [predict=false]
+Learns    guest: for every query and every cell (bin, set of categories, or missing) of a host's drawn features but its
+                 largest (which follows by subtraction), the exact sum of the rounded gradients over the samples of
+                 that cell and node. Cells carry stable numbers, grouped by feature and in order, so that sums of one
+                 cell can be linked over nodes, trees and jobs. It is told the number of features and cells of each
+                 host, which of them are categories, may only rise or fall, or miss values, the size of the smallest
+                 and largest cell, and can tell about how many samples each cell has. Many sums can determine the
+                 members of a small cell: the host keeps them below the limit that the report shows, counting all jobs
+                 on all cells that it ever answered for. [predict=false]
           guest: for every split on a host's feature, which training and validation samples of the node go left.
-                 [predict=false]
+                 [predict=false, route=host]
+          guest: for every split on a host's feature, which of all training and validation samples go left.
+                 [predict=false, route=bitmap]
+          guest: where a training goes on from a fitted model, for every training and validation sample the side on
+                 which it lies of each split that this model has at a host. [predict=false]
           guest: for every row that is scored, the side on which it lies of each split that the model has at a host.
                  [predict=true]
-          host: the aligned samples and their order, the number of trees, levels and queries, after each tree how many
-                trees the model keeps so far, which of its bins were chosen as splits, and which training and validation
-                samples were in the nodes that it split. No label, gradient or score, and no membership of other nodes.
-                [predict=false]
+          host: the aligned samples and their order, the number of trees, levels and queries, which of its features are
+                drawn for a tree, after each tree how many trees the model keeps so far, and which of its cells were
+                chosen as splits, at which level of which tree. No label, gradient or score. [predict=false]
+          host: which training and validation samples were in the nodes that it split. No membership of other nodes.
+                [predict=false, route=host]
+          host: no membership of any node. [predict=false, route=bitmap]
           host: which rows are scored. [predict=true]
 """
 
@@ -32,34 +41,38 @@ from hanse.components.hetero_boost.exposure import planned_queries
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
-from hanse.kernel import boosting
-from hanse.sdk import Component, Model, Report, Table
+from hanse.sdk import Component, Model, Report, Table, Variant
+from hanse.sdk.boosting import problems
 
 
-def check(role: Role, _settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+def check(role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
     """Say what is wrong with the tables before a row is read."""
     tables = schemas.items()
-    return [found for port, schema in tables for found in boosting.problems(port, schema, labelled=role == "guest")]
+    return [found for port, schema in tables for found in problems(port, schema, settings, labelled=role == "guest")]
 
 
 OUTPUTS: dict[Role, dict[str, type[Table | Model | Report]]] = {
     "guest": {"model": Model, "scores": Table, "report": Report},
-    "host": {"model": Model},
+    "host": {"model": Model, "report": Report},
 }
 SCORES: dict[Role, dict[str, type[Table]]] = {"guest": {"scores": Table}, "host": {}}
 
 component = Component(
     name="hetero_boost",
-    version="1.0.0",
+    version="2.0.0",
     params=Settings,
     roles={"guest": guest.guest, "host": host.host},
-    inputs={"train": Table, "valid": Table},
+    inputs={"train": Table, "valid": Table, "warm": Model},
     outputs=OUTPUTS,
-    optional=("valid",),
+    optional=("valid", "warm"),
     apply={"guest": guest.predict, "host": host.predict},
     apply_inputs={"table": Table},
     apply_outputs=SCORES,
     example={"trees": 2, "depth": 2, "max_bins": 4},
+    variants={
+        "bitmap": Variant({"route": "bitmap", "growth": "leaf", "leaves": 3, "column_sample": 0.6}, hosts=(1,)),
+        "classes": Variant({"objective": "multiclass", "classes": 2, "trees": 1, "row_sample": 0.8}, hosts=(1,)),
+    },
     check=check,
     queries=planned_queries,
 )

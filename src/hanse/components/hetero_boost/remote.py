@@ -1,123 +1,126 @@
-"""The hosts' features as the guest sees them: numbered bins, and encrypted queries for their sums."""
+"""The hosts' features as the guest sees them: numbered cells, and encrypted queries for their sums."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hanse.components.hetero_boost.messages import Answer, Hint, Offer, Opening, Query, alignment, public_seed
+from hanse.components.hetero_boost import setups
+from hanse.components.hetero_boost.messages import (
+    HINT_PIECE_BYTES,
+    MOST_FEATURES,
+    Answers,
+    Block,
+    Hint,
+    Offer,
+    Opening,
+    Step,
+    alignment,
+    pack,
+    public_seed,
+)
+from hanse.components.hetero_boost.questions import Books, Question, slots
+from hanse.components.hetero_boost.rows import Rows
+from hanse.components.hetero_boost.settings import Settings
+from hanse.components.hetero_boost.setups import GuestSetup
 from hanse.core.faults import fault
 from hanse.kernel import histogram
+from hanse.kernel.binning import Shape
 from hanse.kernel.gradients import Rounded
-from hanse.kernel.heaps import Node
-from hanse.kernel.histogram import GuestKeys, NoiseBudget, ParameterSet, ParsedHint
-from hanse.kernel.ids import Ids
+from hanse.kernel.histogram import GuestKeys, Level, NoiseBudget, ParameterSet, ParsedHint, Plane
+from hanse.kernel.trees import Growth
 from hanse.sdk import Party, Peer, Peers, ProtocolError
 
-IN_FLIGHT = 3
-"""Queries sent and not yet answered: enough to keep both sides busy, few enough to keep memory small."""
-
-MAX_FEATURES = 1 << 16
+MOST_HINT_BYTES = 8 << 30
 
 Integers = NDArray[np.int64]
-IntegerSums = tuple[Integers, Integers]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RemoteColumns:
-    """One host's binned features. Bins are counted over all features; `sent` marks those that are answered for."""
+    """One host's binned features. Cells are counted over all features; `sent` marks those that are answered for."""
 
     peer: Peer
     offer: Offer
-    starts: NDArray[np.int64]
+    shape: Shape
     sent: NDArray[np.bool_]
 
     @classmethod
     def of(cls, peer: Peer, offer: Offer, max_bins: int) -> RemoteColumns:
         """Check a host's offer. Raises ProtocolError."""
-        bins, omitted = offer.bins, offer.omitted
-        peer.must(0 < len(bins) <= MAX_FEATURES and len(bins) == len(omitted), "bins and omitted bin of each feature")
-        peer.must(bool(np.all((bins >= 2) & (bins <= max_bins))), f"each feature has 2 to {max_bins} bins")
-        peer.must(bool(np.all((omitted >= 0) & (omitted < bins))), "the omitted bin is one of the feature's")
-        peer.must(1 <= offer.smallest <= offer.largest <= offer.rows, "rows of a possible size")
-        starts = np.concatenate([[0], np.cumsum(bins[:-1], dtype=np.int64)])
-        sent = np.ones(int(bins.sum()), np.bool_)
-        sent[starts + omitted] = False
-        return cls(peer, offer, starts, sent)
+        count = len(offer.bins)
+        same = {len(offer.missing), len(offer.categorical), len(offer.monotone), len(offer.omitted)} == {count}
+        peer.must(0 < count <= MOST_FEATURES and same, "a shape of each feature")
+        flags = bool(np.all(offer.missing <= 1) and np.all(offer.categorical <= 1))
+        peer.must(flags and np.all(np.abs(offer.monotone.astype(int)) <= 1), "flags of each feature")
+        shape = Shape(offer.bins.astype(np.uint32), offer.missing, offer.categorical, offer.monotone)
+        peer.must(np.all((offer.bins >= 1) & (offer.bins <= max_bins)), f"each feature has at most {max_bins} bins")
+        cells = offer.bins + offer.missing
+        peer.must(np.all(cells >= 2), "each feature has two cells")
+        peer.must(np.all((offer.omitted >= 0) & (offer.omitted < cells)), "the omitted cell is one of the feature's")
+        peer.must(1 <= offer.smallest <= offer.largest <= offer.rows, "cells of a possible size")
+        sent = np.ones(int(cells.sum()), np.bool_)
+        sent[shape.starts[:-1] + offer.omitted] = False
+        return cls(peer, offer, shape, sent)
 
     @property
-    def rows(self) -> int:
-        """Rows of the host's matrix: all bins but the omitted ones."""
+    def features(self) -> int:
+        return len(self.offer.bins)
+
+    @property
+    def answered(self) -> int:
+        """Cells that are answered for: all but one of each feature."""
         return int(self.sent.sum())
 
-    @property
-    def bins(self) -> NDArray[np.uint32]:
-        return self.offer.bins.astype(np.uint32)
+    def complete(self, sums: Integers, totals: Integers, drawn: NDArray[np.uint8]) -> Integers:
+        """Return int64[queries, cells] from the sums of the drawn features' answered cells.
 
-    def complete(self, sums: Integers, total: int) -> Integers:
-        """Return the sums of all bins: the omitted one of each feature is what the others leave of the total."""
-        every = np.zeros(len(self.sent), np.int64)
-        every[self.sent] = sums
-        every[~self.sent] = total - np.add.reduceat(every, self.starts)
+        The omitted cell of each feature is what the others leave of the total; features not drawn stay zero.
+        """
+        asked = np.repeat(drawn.astype(np.bool_), self.shape.cells)
+        every = np.zeros((len(totals), len(self.sent)), np.int64)
+        every[:, self.sent & asked] = sums
+        left = totals[:, None] - np.add.reduceat(every, self.shape.starts[:-1], axis=1)
+        every[:, ~self.sent] = np.where(drawn, left, 0)
         return every
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """A query under way, and what its answers must agree with: sums of g and h, rows, and the largest |g|."""
+    """The queries of one step, encrypted under keys of their own, and what they are about."""
 
-    query: histogram.Query
-    total: tuple[int, int]
-    g_most: int
+    questions: Sequence[Question]
+    level: Level
 
 
+@dataclass
 class Remote:
     """All hosts' features, opened for one training."""
 
-    def __init__(
-        self, me: Party, columns: Sequence[RemoteColumns], parameters: ParameterSet, seed: bytes, samples: int
-    ) -> None:
-        self.columns = columns
-        self.parameters = parameters
-        self.queries = 0
-        self._me = me
-        self._keys = GuestKeys(parameters, seed, samples)
-        self._samples = samples
-        self._hints: list[ParsedHint] = []
-        self._sums: dict[int, list[IntegerSums]] = {}
+    me: Party
+    settings: Settings
+    columns: Sequence[RemoteColumns]
+    parameters: ParameterSet
+    samples: int
+    keys: GuestKeys
+    hints: list[ParsedHint]
+    reused: bool
+    keeping: asyncio.Future[None] | None = None
+    queries: int = 0
+    books: Books = field(default_factory=Books)
 
-    @classmethod
-    async def open(cls, me: Party, ids: tuple[Ids, Ids], max_bins: int) -> Remote:
-        """Agree with all hosts on rows, public seed and parameter set, and take their hints.
-
-        Raises HanseError("rows.misaligned" | "rows.too_many"), ProtocolError.
-        """
-        samples = len(ids[0])
-        offers = await me.hosts.gather(Offer)
-        if any(offer.rows != samples or offer.valid_rows != len(ids[1]) for offer in offers):
-            cause = f"guest and hosts have other numbers of rows: {samples} and {[offer.rows for offer in offers]}"
-            raise fault("rows.misaligned", cause, "align the tables with psi first", step="set-up")
-        columns = [RemoteColumns.of(peer, offer, max_bins) for peer, offer in zip(me.hosts, offers, strict=True)]
-        parameters = histogram.choose(samples, max(offer.largest for offer in offers))
-        if samples > parameters.max_samples:
-            cause = f"{samples} rows are more than the {parameters.max_samples} of parameter set {parameters.name}"
-            raise fault("rows.too_many", cause, "train on fewer rows", step="set-up")
-        for remote in columns:
-            remote.peer.must(remote.offer.largest <= parameters.max_row_samples, "rows that a parameter set can sum")
-        nonces = (me.rng.seed(), *(offer.nonce for offer in offers))
-        seed = public_seed(nonces)
-        await me.hosts.send(Opening(nonces, parameters.name, alignment(seed, *ids)))
-        opened = cls(me, columns, parameters, seed, samples)
-        for remote in columns:
-            hint = await remote.peer.recv(Hint)
-            size_bytes = histogram.hint_size(parameters, remote.rows)
-            remote.peer.must(len(hint.data) == size_bytes, f"a hint of {size_bytes} bytes")
-            opened._hints.append(_parse(remote.peer, parameters, hint.data, remote.rows))
-        return opened
+    async def close(self) -> None:
+        """Wait until the set-up is kept."""
+        if self.keeping is not None:
+            await self.keeping
 
     @property
     def peers(self) -> Peers:
@@ -125,95 +128,203 @@ class Remote:
 
     @property
     def least_node(self) -> int:
-        """Rows of the smallest node that may be asked for: a quarter of the hosts' smallest row."""
+        """Rows of the smallest node that may be asked for: a quarter of the hosts' smallest cell."""
         return max(-(-remote.offer.smallest // 4) for remote in self.columns)
 
-    def sums_of(self, node: Node) -> list[IntegerSums] | None:
-        """Return each host's sums of (g, h) over the bins of a node, None for a node that was not asked for."""
-        return self._sums.get(node.place)
-
-    async def learn_level(self, nodes: Sequence[Node | None], rounded: Rounded) -> None:
-        """Learn the hosts' sums for the nodes of one level.
+    async def learn(
+        self, growths: Sequence[Growth], rounded: Sequence[Rounded], drawn: Sequence[NDArray[np.uint8]], level: int
+    ) -> None:
+        """Learn the hosts' sums for the open nodes of all trees of the round.
 
         One query for the smaller child of each pair, its sibling by subtraction; a query of zeros where there is no
         pair, or where the smaller child is too small to be asked for (then its sibling, which would tell the same, is
         not learnt either).
         """
-        pairs = [(None, nodes[0])] if len(nodes) == 1 else list(zip(nodes[::2], nodes[1::2], strict=True))
-        asked = [self._smaller(*pair) for pair in pairs]
-        answers = await self._ask(asked, rounded)
-        before, self._sums = self._sums, {}
-        for pair, node, sums in zip(pairs, asked, answers, strict=True):
-            if node is None:
-                continue
-            self._sums[node.place] = sums
-            sibling = next((other for other in pair if other is not None and other is not node), None)
-            whole = before.get((node.place - 1) // 2)
-            if sibling is not None and whole is not None:
-                rest = [(all_g - g, all_h - h) for (all_g, all_h), (g, h) in zip(whole, sums, strict=True)]
-                self._sums[sibling.place] = rest
-        self._check(nodes, rounded)
-
-    def _smaller(self, left: Node | None, right: Node | None) -> Node | None:
-        """Return the child of a pair to ask for; the root comes as a right one without a left."""
-        if right is None or (left is None and right.place):
-            return None
-        node = left if left is not None and len(left.rows) <= len(right.rows) else right
-        return node if len(node.rows) >= self.least_node else None
-
-    async def _ask(self, nodes: Sequence[Node | None], rounded: Rounded) -> list[list[IntegerSums]]:
-        """Send one query for each node to all hosts and open the answers, few in flight at once."""
-        under_way: deque[Sealed] = deque()
-        answers: list[list[IntegerSums]] = []
+        count = self.settings.queries_at(level)
+        questions = [
+            question
+            for output, growth in enumerate(growths)
+            for question in self.books.ask(output, growth, rounded[output], count, self.least_node)
+        ]
+        steps, start = [], 0
+        for queries in self.settings.steps_at(level):
+            steps.append(questions[start : start + queries])
+            start += queries
+        sealed: asyncio.Queue[Sealed] = asyncio.Queue()
         unsound: set[Peer] = set()
-        for node in nodes:
-            sealed = self._seal(node, rounded)
-            await self.peers.send(Query(sealed.query.ciphertext))
-            under_way.append(sealed)
-            if len(under_way) > IN_FLIGHT:
-                answers.append(await self._open(under_way.popleft(), unsound))
-        while under_way:
-            answers.append(await self._open(under_way.popleft(), unsound))
-        self.queries += len(nodes)
+        async with beside(self._send(steps, growths, rounded, drawn, sealed)):
+            for _ in steps:
+                await self._open(await sealed.get(), drawn, unsound)
+        self.queries += len(questions)
         _abort_if(unsound)
-        return answers
 
-    def _seal(self, node: Node | None, rounded: Rounded) -> Sealed:
-        g, h = np.zeros(self._samples, np.int32), np.zeros(self._samples, np.int32)
-        if node is not None:
-            g[node.rows], h[node.rows] = rounded.g[node.rows], rounded.h[node.rows]
-        total = int(g.sum(dtype=np.int64)), int(h.sum(dtype=np.int64))
-        return Sealed(self._keys.encrypt(g, h, self._me.rng.seed()), total, int(np.abs(g).sum(dtype=np.int64)))
+    async def _send(
+        self,
+        steps: Sequence[Sequence[Question]],
+        growths: Sequence[Growth],
+        rounded: Sequence[Rounded],
+        drawn: Sequence[NDArray[np.uint8]],
+        sealed: asyncio.Queue[Sealed],
+    ) -> None:
+        """Encrypt step after step and block after block; the next block is encrypted while one travels."""
+        for questions in steps:
+            planes = _planes(questions, growths, rounded)
+            level = await asyncio.to_thread(self.keys.begin, planes, self.me.rng.seed())
+            dummies = await asyncio.to_thread(level.dummies)
+            sealed.put_nowait(Sealed(questions, level))
+            for remote, mask in zip(self.columns, drawn, strict=True):
+                await remote.peer.send(Step(dummies, pack(mask.astype(np.bool_))))
+            async for data in self._blocks(level):
+                await self.peers.send(Block(data))
 
-    async def _open(self, sealed: Sealed, unsound: set[Peer]) -> list[IntegerSums]:
-        """Receive and decrypt every host's answer to one query. What does not add up is noted, not told yet."""
-        found: list[IntegerSums] = []
-        for remote, hint in zip(self.columns, self._hints, strict=True):
-            answer = await remote.peer.recv(Answer)
-            size_bytes = histogram.answer_size(self.parameters, remote.rows)
-            remote.peer.must(len(answer.sums) == size_bytes, f"an answer of {size_bytes} bytes")
+    async def _blocks(self, level: Level) -> AsyncIterator[bytes]:
+        blocks = level.blocks
+        ahead = asyncio.ensure_future(asyncio.to_thread(level.encrypt, 0))
+        try:
+            for block in range(1, blocks + 1):
+                data = await ahead
+                if block < blocks:
+                    ahead = asyncio.ensure_future(asyncio.to_thread(level.encrypt, block))
+                yield data
+        finally:
+            ahead.cancel()
+
+    async def _open(self, sealed: Sealed, drawn: Sequence[NDArray[np.uint8]], unsound: set[Peer]) -> None:
+        """Receive and decrypt every host's answers of one step. What does not add up is noted, not told yet."""
+        totals = np.array([question.total for question in sealed.questions], np.int64)
+        most = np.array([question.most(self.parameters.gradient_bits) for question in sealed.questions], np.int64)
+        found: list[tuple[Integers, Integers]] = []
+        for remote, hint, mask in zip(self.columns, self.hints, drawn, strict=True):
+            answers = await remote.peer.recv(Answers)
+            cells = int((remote.sent & np.repeat(mask.astype(np.bool_), remote.shape.cells)).sum())
+            size_bytes = histogram.answer_size(self.parameters, cells, len(sealed.questions))
+            remote.peer.must(len(answers.sums) == size_bytes, f"answers of {size_bytes} bytes")
             try:
-                g, h = self._keys.decrypt(sealed.query, hint, answer.sums)
+                g, h = await asyncio.to_thread(sealed.level.decrypt, hint, answers.sums, mask)
             except (ValueError, NoiseBudget):
-                g = h = np.zeros(remote.rows, np.int64)
+                g = h = np.zeros((len(totals), cells), np.int64)
                 unsound.add(remote.peer)
-            sums = remote.complete(g, sealed.total[0]), remote.complete(h, sealed.total[1])
-            if np.any(np.abs(sums[0]) > sealed.g_most) or np.any((sums[1] < 0) | (sums[1] > sealed.total[1])):
+            sums = remote.complete(g, totals[:, 0], mask), remote.complete(h, totals[:, 1], mask)
+            if np.any(np.abs(sums[0]) > most[:, None]) or np.any((sums[1] < 0) | (sums[1] > totals[:, 1:])):
                 unsound.add(remote.peer)
             found.append(sums)
-        return found
+        for place, question in enumerate(sealed.questions):
+            guilty = self.books.note(question, [(g[place], h[place]) for g, h in found])
+            unsound |= {self.columns[host].peer for host in guilty}
 
-    def _check(self, nodes: Sequence[Node | None], rounded: Rounded) -> None:
-        """What was subtracted must be sums of a sibling's rows, too."""
-        unsound = set()
-        for node in nodes:
-            if node is None or node.place not in self._sums:
-                continue
-            _, most = rounded.total(node.rows)
-            for remote, (_, h) in zip(self.columns, self._sums[node.place], strict=True):
-                if np.any((h < 0) | (h > most)):
-                    unsound.add(remote.peer)
-        _abort_if(unsound)
+
+def _planes(questions: Sequence[Question], growths: Sequence[Growth], rounded: Sequence[Rounded]) -> list[Plane]:
+    """Return the gradients of the trees that the questions are about, and which samples each question counts."""
+    planes = []
+    for output in sorted({question.output for question in questions}):
+        own = [question for question in questions if question.output == output]
+        planes.append(Plane(rounded[output].g, rounded[output].h, slots(own, growths[output]), len(own)))
+    return planes
+
+
+async def open_hosts(me: Party, settings: Settings, rows: Rows) -> Remote:
+    """Agree with all hosts on rows, set-up and parameter set, and take their hints unless they are kept.
+
+    Raises HanseError("rows.misaligned" | "rows.too_many"), ProtocolError.
+    """
+    samples = len(rows.counted)
+    offers = await me.hosts.gather(Offer)
+    if any(offer.rows != samples or offer.passengers != len(rows.passengers) for offer in offers):
+        cause = f"guest and hosts have other numbers of rows: {samples} and {[offer.rows for offer in offers]}"
+        raise fault("rows.misaligned", cause, "align the tables with psi first", step="set-up")
+    columns = [RemoteColumns.of(peer, offer, settings.max_bins) for peer, offer in zip(me.hosts, offers, strict=True)]
+    nonces = (me.rng.seed(), *(offer.nonce for offer in offers))
+    parameters, digest = _parameters(settings, columns, samples), setups.rows_digest(rows.counted)
+    wanted = None if settings.precision == "auto" else parameters.name
+    found = await asyncio.to_thread(_kept, me, columns, digest, wanted) if settings.keep_hint else None
+    setup, hints = found or (None, None)
+    if setup is not None:
+        parameters = histogram.parameter_set(setup.parameters)
+    seed = public_seed(nonces)
+    named = b"" if setup is None else setup.id
+    await me.hosts.send(Opening(nonces, named, parameters.name, alignment(seed, rows.counted, rows.passengers)))
+    keys = asyncio.to_thread(GuestKeys, parameters, seed if setup is None else setup.public_seed, samples)
+    if hints is None:
+        async with beside(keys) as making:
+            hints = await asyncio.gather(*(_receive(remote, parameters) for remote in columns))
+        made = making.result()
+    else:
+        made = await keys
+    parsed = [
+        await asyncio.to_thread(_parse, remote, parameters, hint) for remote, hint in zip(columns, hints, strict=True)
+    ]
+    remote = Remote(me, settings, columns, parameters, samples, made, parsed, setup is not None)
+    if settings.keep_hint and setup is None:
+        remote.keeping = asyncio.ensure_future(asyncio.to_thread(_keep, me, columns, parameters, seed, digest, hints))
+    return remote
+
+
+def _kept(
+    me: Party, columns: Sequence[RemoteColumns], rows: bytes, wanted: str | None
+) -> tuple[GuestSetup, list[bytes]] | None:
+    """Return the newest set-up of these rows (and of this parameter set) that all hosts still have, with its hints."""
+    hosts, answered = _names(me), tuple(remote.answered for remote in columns)
+    for setup in setups.list_setups(me.kept, GuestSetup, rows):
+        shared = all(setup.id in remote.offer.setups for remote in columns)
+        if shared and wanted in (None, setup.parameters) and (setup.hosts, setup.cells) == (hosts, answered):
+            hints = setups.read_hints(me.kept, setup)
+            if hints is not None:
+                return setup, hints
+    return None
+
+
+def _keep(
+    me: Party,
+    columns: Sequence[RemoteColumns],
+    parameters: ParameterSet,
+    seed: bytes,
+    rows: bytes,
+    hints: Sequence[bytes],
+) -> None:
+    digests = setups.hint_digests(hints)
+    answered = tuple(remote.answered for remote in columns)
+    which = setups.setup_id(seed), time.time(), parameters.name, seed, rows
+    setups.keep(me.kept, GuestSetup(*which, _names(me), answered, digests), hints)
+
+
+def _names(me: Party) -> tuple[str, ...]:
+    """Return who the hosts are: their place in the job and their organisation."""
+    return tuple(f"{peer.id} {me.organisations.get(peer.id, '')}" for peer in me.hosts)
+
+
+def _parameters(settings: Settings, columns: Sequence[RemoteColumns], samples: int) -> ParameterSet:
+    """Choose the parameter set. Raises HanseError("rows.too_many" | "hint.too_large")."""
+    largest = max(remote.offer.largest for remote in columns)
+    answered = max(remote.answered for remote in columns)
+    queries = settings.trees * settings.queries_per_round
+    try:
+        parameters = histogram.choose(samples, largest, answered, queries, settings.precision)
+    except ValueError as error:
+        remedy = "train on fewer rows, fewer or shallower trees, or set precision to auto"
+        raise fault("rows.too_many", str(error), remedy, step="set-up") from error
+    cells = sum(remote.answered for remote in columns)
+    if (size_bytes := histogram.hint_size(parameters, cells)) > MOST_HINT_BYTES:
+        cause = f"the set-up of {cells} cells takes {size_bytes >> 20} MiB"
+        raise fault("hint.too_large", cause, "have the hosts grant fewer columns, or use fewer bins", step="set-up")
+    return parameters
+
+
+async def _receive(remote: RemoteColumns, parameters: ParameterSet) -> bytes:
+    """Take a host's hint, piece by piece."""
+    size_bytes, pieces = histogram.hint_size(parameters, remote.answered), []
+    for start in range(0, size_bytes, HINT_PIECE_BYTES):
+        piece = (await remote.peer.recv(Hint)).piece
+        whole = min(size_bytes - start, HINT_PIECE_BYTES)
+        remote.peer.must(len(piece) == whole, f"a hint of {size_bytes} bytes in whole pieces")
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _parse(remote: RemoteColumns, parameters: ParameterSet, hint: bytes) -> ParsedHint:
+    try:
+        return ParsedHint.parse(parameters, hint, remote.shape.cells - 1)
+    except ValueError as error:
+        raise ProtocolError(remote.peer.id, "sent a hint with numbers out of range") from error
 
 
 def _abort_if(unsound: set[Peer]) -> None:
@@ -223,8 +334,11 @@ def _abort_if(unsound: set[Peer]) -> None:
         raise ProtocolError(guilty.id, "its answers of this level are no sums of the encrypted numbers")
 
 
-def _parse(peer: Peer, parameters: ParameterSet, data: bytes, rows: int) -> ParsedHint:
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Do `work` beside the body; whichever fails first ends both."""
     try:
-        return ParsedHint.parse(parameters, data, rows)
-    except ValueError as error:
-        raise ProtocolError(peer.id, "sent a hint with numbers out of range") from error
+        async with asyncio.TaskGroup() as group:
+            yield group.create_task(work)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None

@@ -1,31 +1,67 @@
 """Settings of hetero_boost, and the sizes that follow from them."""
 
-from hanse.kernel import boosting
-from hanse.sdk import Params
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from hanse.sdk.boosting import BoostSettings
+
+MOST_QUERIES = 32
+"""Queries of one step: as many as keep a block of samples and what answers it small."""
+
+Route = Annotated[
+    Literal["host", "bitmap"],
+    Meta(
+        title="Routing",
+        description=(
+            "Who learns what of a split on a host's feature. host: the host is told the node's rows and says which go"
+            " left. bitmap: the host is told nothing and says of every row on which side it lies."
+        ),
+    ),
+]
+Precision = Annotated[
+    Literal["auto", "fine", "coarse"],
+    Meta(
+        title="Precision",
+        description=(
+            "Bits of the gradients that hosts add up. fine: next to nothing is lost. coarse: fewer bytes and less work"
+            " on large tables. auto: fine on small tables, coarse on large ones."
+        ),
+    ),
+]
+KeepHint = Annotated[
+    bool,
+    Meta(
+        title="Keep the set-up",
+        description=(
+            "Keep the encrypted set-up with the datasets, so that later jobs on the same rows and bins begin at once."
+        ),
+    ),
+]
 
 
-class Settings(Params, frozen=True):
+class Settings(BoostSettings, frozen=True):
     """How the trees are grown; the same at all parties."""
 
-    trees: boosting.TreeCount = 20
-    depth: boosting.Depth = 4
-    learning_rate: boosting.LearningRate = 0.3
-    max_bins: boosting.Bins = 16
-    objective: boosting.ObjectiveName = "binary"
-    reg_lambda: boosting.RegLambda = 1.0
-    min_child_weight: boosting.MinChildWeight = 1.0
-    min_split_gain: boosting.MinSplitGain = 0.0
-    early_stopping_rounds: boosting.EarlyStopping = 0
-    early_stopping_metric: boosting.StoppingMetric = "default"
-
-    def __post_init__(self) -> None:
-        boosting.check_metric(self.objective, self.early_stopping_metric)
+    route: Route = "host"
+    precision: Precision = "auto"
+    keep_hint: KeepHint = True
 
     @property
-    def queries_per_tree(self) -> int:
-        """2^(depth − 1): one for the root, then one for each pair of children."""
-        return sum(self.queries_at(level) for level in range(self.depth))
+    def levels(self) -> int:
+        """How many times in a round the best splits of some nodes are sought: always as often, whatever the trees."""
+        return self.depth if self.growth == "level" else self.leaves - 1
 
     def queries_at(self, level: int) -> int:
-        """Queries at one level, always the same number, whatever nodes live there."""
-        return max(1, 1 << level >> 1)
+        """Queries for one tree at one level: one for the root, then one for each pair of children."""
+        return max(1, 1 << level >> 1) if self.growth == "level" else 1
+
+    def splits_at(self, level: int) -> int:
+        """The most splits of one tree at one level."""
+        return 1 << level if self.growth == "level" else 1
+
+    def steps_at(self, level: int) -> Iterator[int]:
+        """Yield how many queries each step of one level has, those of all trees of the round together."""
+        for start in range(0, total := self.outputs * self.queries_at(level), MOST_QUERIES):
+            yield min(MOST_QUERIES, total - start)

@@ -1,6 +1,6 @@
 """One party's columns as splits use them: which they are, how they are binned, and how a table is read for them.
 
-No more than `AT_ONCE` columns are held as numbers at a time; what stays is one byte for each value.
+No more than `AT_ONCE` columns, or `HELD_NUMBERS` numbers, are held at a time; what stays is one byte for each value.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ Reals = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
 AT_ONCE = 16
+HELD_NUMBERS = 1 << 22
+"""Of a table of few rows more columns are read at once: opening the file costs more than they do."""
 
 
 class Features(msgspec.Struct, frozen=True):
@@ -272,8 +274,9 @@ def _picked(codes: Codes, rows: NDArray[np.int64]) -> Codes:
 
 def _numbers(table: Table, names: Sequence[str]) -> Iterator[tuple[Sequence[str], Reals]]:
     """Yield the named columns, some at a time. Raises HanseError("column.infinite")."""
-    for start in range(0, len(names), AT_ONCE):
-        chunk = names[start : start + AT_ONCE]
+    width = max(AT_ONCE, HELD_NUMBERS // max(len(table), 1))
+    for start in range(0, len(names), width):
+        chunk = names[start : start + width]
         numbers = table.numbers(chunk)
         if infinite := [name for name, column in zip(chunk, numbers, strict=True) if np.isinf(column).any()]:
             cause = f"infinite values in {', '.join(infinite)}"
