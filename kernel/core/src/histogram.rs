@@ -11,6 +11,7 @@
 mod decoding;
 mod guest;
 mod host;
+mod message;
 mod products;
 mod rows;
 mod setup;
@@ -19,6 +20,7 @@ mod sums;
 pub use decoding::{Hint, Sums};
 pub use guest::{Guest, Level, Plane};
 pub use host::{Host, Summing};
+pub use message::{Encoder, Message};
 pub use products::{products, products_on};
 pub use rows::Columns;
 pub use sums::{Column, LAZY_SAMPLES, Line, accumulate, accumulate_on, words, words_mut};

@@ -19,6 +19,8 @@ pub struct Ring {
     modulus: Wide,
     /// 1/(p₀…p_(i−1)) mod p_i.
     garner: Vec<Factor>,
+    /// p_j mod p_i for j < i.
+    crossed: Vec<Vec<Factor>>,
     /// p₀…p_(i−1) as an integer.
     partial: Vec<Wide>,
 }
@@ -41,10 +43,18 @@ impl Ring {
             partial.push(multiply_small(partial[index], prime));
         }
         let modulus = partial[transforms.len()];
+        let crossed = transforms.iter().enumerate().map(|(index, transform)| {
+            let earlier = parameters.primes[..index].iter();
+            earlier
+                .map(|prime| transform.factor(transform.reduce(*prime)))
+                .collect()
+        });
+        let crossed = crossed.collect();
         Self {
             transforms,
             modulus,
             garner,
+            crossed,
             partial,
         }
     }
@@ -72,9 +82,7 @@ impl Ring {
             // the value so far, modulo this prime, by Horner over the digits
             let mut known = 0;
             for earlier in (0..index).rev() {
-                let prime = transform.reduce(self.transforms[earlier].prime());
-                let shifted =
-                    (u128::from(known) * u128::from(prime) % u128::from(transform.prime())) as u64;
+                let shifted = transform.multiply(known, self.crossed[index][earlier]);
                 known = transform.add(shifted, transform.reduce(digits[earlier]));
             }
             let digit = transform.multiply(

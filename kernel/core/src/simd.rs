@@ -15,7 +15,7 @@ pub enum Path {
     Portable,
     /// AVX2, AES-NI, PCLMULQDQ, BMI2: x86-64 since 2013, Hygon as well.
     Avx2,
-    /// AVX-512 F, BW, DQ, VL, VBMI, IFMA, and VAES, VPCLMULQDQ, GFNI: Ice Lake, Zen 4 and later.
+    /// AVX-512 F, BW, DQ, VL, VBMI, IFMA, VNNI, and VAES, VPCLMULQDQ, GFNI: Ice Lake, Zen 4 and later.
     Avx512,
 }
 
@@ -48,6 +48,7 @@ impl Path {
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512vbmi")
                 && is_x86_feature_detected!("avx512ifma")
+                && is_x86_feature_detected!("avx512vnni")
                 && is_x86_feature_detected!("vaes")
                 && is_x86_feature_detected!("vpclmulqdq")
                 && is_x86_feature_detected!("gfni")

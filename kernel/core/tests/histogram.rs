@@ -1,13 +1,17 @@
 //! The static-hint histogram: exact sums, a big-integer reference bit for bit, its noise, and what it refuses.
 
 use hanse_kernel::histogram::{
-    Columns, Guest, Hint, Host, Level, Plane, Refusal, Sums, block_samples, blocks,
+    Column, Columns, Encoder, Guest, Hint, Host, Level, Line, Message, Plane, Refusal, Sums,
+    accumulate_on, block_samples, blocks, products_on,
 };
-use hanse_kernel::packing::{Packer, Unpacker, pack_plane};
+use hanse_kernel::packing::{
+    Packer, Unpacker, pack_plane, pack_plane_on, unpack_lanes_on, unpack_plane,
+};
 use hanse_kernel::parameters::{Parameters, Precision, S100, S105, S138, SETS};
 use hanse_kernel::prg::{Stream, derive};
 use hanse_kernel::ring::{PublicElement, Ring};
 use hanse_kernel::sampling::{Flood, fill_gaussian, fill_ternary};
+use hanse_kernel::simd;
 use num_bigint::{BigInt, BigUint, Sign};
 
 const PUBLIC: [u8; 32] = [7; 32];
@@ -705,6 +709,244 @@ fn hint_query_and_answer_equal_the_big_integer_reference_bit_for_bit() {
             );
         }
     }
+}
+
+// --- paths --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn packed_planes_are_the_same_on_all_paths_and_read_back() {
+    for (width, bound) in [
+        (35, S105.primes[0]),
+        (46, S138.primes[2]),
+        (50, S100.primes[1]),
+    ] {
+        for count in [0, 1, 7, 8, 9, 16, 23, 64, 4095, 4096] {
+            let values: Vec<u64> = words(count as u64)
+                .map(|word| word % bound)
+                .take(count)
+                .collect();
+            let mut expected = vec![0; (count * width as usize).div_ceil(8)];
+            let mut packer = Packer::new(&mut expected);
+            values.iter().for_each(|value| packer.push(*value, width));
+            packer.finish();
+            for path in simd::available() {
+                let mut packed = vec![0xa5; expected.len()];
+                pack_plane_on(path, &values, width, &mut packed);
+                assert_eq!(packed, expected, "{path:?} {width} {count}");
+                let planes = [(&expected[..], bound); 8];
+                for (used, stride) in [(1, 2), (2, 2), (3, 4), (4, 4), (6, 8), (8, 8)] {
+                    let mut lines = vec![Line::default(); (count * stride).div_ceil(8)];
+                    let planes = &planes[..used];
+                    assert!(unpack_lanes_on(
+                        path, planes, width, count, stride, &mut lines
+                    ));
+                    let found = words_of(&lines);
+                    for (index, value) in values.iter().enumerate() {
+                        let sample = &found[index * stride..][..stride];
+                        assert!(
+                            sample[..used].iter().all(|word| word == value),
+                            "{path:?} {stride}"
+                        );
+                        assert!(sample[used..].iter().all(|word| *word == 0));
+                    }
+                }
+            }
+            let mut read = vec![0; count];
+            assert!(unpack_plane(&expected, width, bound, &mut read));
+            assert_eq!(read, values);
+        }
+    }
+}
+
+#[test]
+fn a_packed_number_at_its_bound_or_set_padding_is_found_wherever_it_is() {
+    let bound = S100.primes[1];
+    for path in simd::available() {
+        for place in [0, 3, 8, 62, 63, 64] {
+            let mut values = vec![bound - 1; 65];
+            values[place] = bound;
+            let mut bytes = vec![0; (65 * 50usize).div_ceil(8)];
+            pack_plane_on(path, &values, 50, &mut bytes);
+            let mut lines = vec![Line::default(); 65];
+            let mut sound = |bytes: &[u8], bound| {
+                let planes = [(bytes, bound), (bytes, 1 << 50)];
+                unpack_lanes_on(path, &planes, 50, 65, 2, &mut lines)
+            };
+            assert!(!sound(&bytes, bound), "{path:?} {place}");
+            assert!(sound(&bytes, bound + 1), "{path:?} {place}");
+            *bytes.last_mut().expect("not empty") |= 0x80;
+            assert!(!sound(&bytes, bound + 1));
+        }
+    }
+}
+
+fn words_of(lines: &[Line]) -> Vec<u64> {
+    lines.iter().flat_map(|line| line.0).collect()
+}
+
+#[test]
+fn sums_are_the_same_on_all_paths_and_those_of_a_plain_loop() {
+    for (width, columns, count) in [
+        (2usize, 1usize, 100usize),
+        (2, 7, 99),
+        (4, 5, 33),
+        (8, 3, 2048),
+        (8, 9, 5),
+    ] {
+        let mut random = words(width as u64);
+        let mut samples = vec![Line::default(); (count * width).div_ceil(8)];
+        for line in &mut samples {
+            line.0 = std::array::from_fn(|_| random.next().expect("endless"));
+        }
+        let slots: Vec<Vec<u8>> = (0..columns)
+            .map(|column| {
+                let rows = [1, 2, 33, 256][column % 4];
+                (0..count)
+                    .map(|_| (random.next().expect("endless") % rows) as u8)
+                    .collect()
+            })
+            .collect();
+        let plain: Vec<Vec<u64>> = slots
+            .iter()
+            .map(|slots| {
+                let mut table = vec![1u64; 256 * width];
+                for (slot, sample) in slots.iter().zip(words_of(&samples).chunks(width)) {
+                    for (lane, word) in sample.iter().enumerate() {
+                        let sum = &mut table[usize::from(*slot) * width + lane];
+                        *sum = sum.wrapping_add(*word);
+                    }
+                }
+                table
+            })
+            .collect();
+        for path in simd::available() {
+            let mut tables = vec![vec![Line([1; 8]); 256 * width / 8]; columns];
+            let mut all: Vec<Column<'_>> = tables
+                .iter_mut()
+                .zip(&slots)
+                .map(|(table, slots)| Column { slots, table })
+                .collect();
+            accumulate_on(path, width, &mut all, &samples);
+            let found: Vec<_> = tables.iter().map(|table| words_of(table)).collect();
+            assert_eq!(found, plain, "{path:?} {width}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "beyond its table")]
+fn a_slot_beyond_its_table_is_never_written() {
+    let mut table = vec![Line::default(); 3];
+    let mut columns = [Column {
+        slots: &[0, 1, 3, 2],
+        table: &mut table,
+    }];
+    accumulate_on(simd::path(), 8, &mut columns, &[Line::default(); 4]);
+}
+
+#[test]
+fn inner_products_are_the_same_on_all_paths_and_those_of_a_plain_loop() {
+    for (inner, rows, columns) in [
+        (64, 1, 1),
+        (128, 5, 3),
+        (4096, 7, 9),
+        (8192, 4, 4),
+        (8192, 2, 1),
+    ] {
+        let mut random = words(inner as u64);
+        // the largest numbers and signs among them
+        let left: Vec<u8> = (0..rows * inner)
+            .map(|at| {
+                if at < inner {
+                    255
+                } else {
+                    random.next().expect("endless") as u8
+                }
+            })
+            .collect();
+        let right: Vec<i8> = (0..columns * inner)
+            .map(|at| {
+                if at < inner {
+                    -1
+                } else {
+                    (random.next().expect("endless") % 3) as i8 - 1
+                }
+            })
+            .collect();
+        let mut plain = Vec::new();
+        for left in left.chunks(inner) {
+            for right in right.chunks(inner) {
+                let terms = left.iter().zip(right);
+                plain.push(
+                    terms
+                        .map(|(a, b)| i32::from(*a) * i32::from(*b))
+                        .sum::<i32>(),
+                );
+            }
+        }
+        for path in simd::available() {
+            let mut found = vec![7; rows * columns];
+            products_on(path, &left, &right, inner, &mut found);
+            assert_eq!(found, plain, "{path:?} {inner} {rows} {columns}");
+        }
+    }
+}
+
+#[test]
+fn messages_are_added_the_same_on_all_paths_and_as_big_integers_say() {
+    for parameters in SETS {
+        let ring = Ring::new(parameters);
+        let modulus: BigInt = parameters
+            .primes
+            .iter()
+            .map(|prime| BigInt::from(*prime))
+            .product();
+        let step = u64::try_from(&modulus >> parameters.payload_bits()).expect("one word");
+        for transform in ring.transforms() {
+            let prime = transform.prime();
+            let encoder = Encoder::new(parameters, transform, step);
+            let mut random = words(prime);
+            let mut next = || random.next().expect("endless");
+            let half = 1i64 << (parameters.gradient_bits - 1);
+            let count = 77;
+            let mut product: Vec<u64> = (0..count).map(|_| next() % (2 * prime)).collect();
+            let mut errors: Vec<i8> = (0..count).map(|_| (next() % 59) as i8 - 29).collect();
+            let mut g: Vec<i32> = (0..count)
+                .map(|_| ((next() % (2 * half as u64)) as i64 - half) as i32)
+                .collect();
+            let mut h: Vec<i32> = (0..count)
+                .map(|_| (next() % (1 << parameters.hessian_bits)) as i32)
+                .collect();
+            let (least, most) = extremes_of(parameters);
+            for at in 0..8 {
+                product[at] = if at & 1 == 0 { 0 } else { 2 * prime - 1 };
+                (g[at], h[at]) = if at & 2 == 0 { least } else { most };
+                errors[at] = if at & 4 == 0 { -128 } else { 127 };
+            }
+            let expected: Vec<u64> = (0..count)
+                .map(|at| {
+                    let sum = (BigInt::from(g[at]) << parameters.low_digit_bits()) + h[at];
+                    let value = sum * step + product[at] + errors[at] + (&modulus << 8);
+                    u64::try_from(value % prime).expect("one word")
+                })
+                .collect();
+            for path in simd::available() {
+                let mut found = product.clone();
+                let message = Message {
+                    errors: &errors,
+                    gradients: &g,
+                    hessians: &h,
+                };
+                encoder.add_on(path, &mut found, message);
+                assert_eq!(found, expected, "{path:?} {}", parameters.name);
+            }
+        }
+    }
+}
+
+fn extremes_of(parameters: &Parameters) -> ((i32, i32), (i32, i32)) {
+    let [(g, h), (least, none), _] = extremes(parameters);
+    ((least, none), (g, h))
 }
 
 // --- noise --------------------------------------------------------------------------------------------------------

@@ -4,15 +4,17 @@ use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::decoding::{Decoder, Hint, Sums};
+use super::message::{Encoder, Message};
 use super::{
     Refusal, block_samples, blocks, check_length, check_queries, check_samples, fold_constant,
 };
-use crate::ntt::{Factor, Transform};
+use crate::ntt::Factors;
 use crate::packing::pack_plane;
 use crate::parameters::Parameters;
 use crate::prg::{Seed, Stream, derive};
 use crate::ring::{PublicElement, Ring, expand_public};
 use crate::sampling::{fill_gaussian, fill_ternary};
+use crate::simd;
 
 /// Samples that are hashed at once.
 const DIGEST_CHUNK: usize = 1 << 16;
@@ -24,8 +26,7 @@ pub struct Guest {
     samples: usize,
     /// a_D, then a_1 … a_J.
     public: Vec<PublicElement>,
-    /// Per prime: Δ·2^(low digit), Δ.
-    steps: Vec<[Factor; 2]>,
+    encoders: Vec<Encoder>,
     decoder: Decoder,
 }
 
@@ -62,7 +63,7 @@ pub struct Level {
     /// s of every query, folded so that ct(H·s) is an inner product.
     secrets: Zeroizing<Vec<i8>>,
     /// s in the transform domain, query by query and prime by prime, divided by N so that no block needs the scaling.
-    transformed: Zeroizing<Vec<u64>>,
+    transformed: Zeroizing<Vec<Factors>>,
 }
 
 impl Level {
@@ -86,14 +87,12 @@ impl Guest {
         let ring = Ring::new(parameters);
         let public = expand_public(&ring, parameters, public_seed, parameters.blocks(samples));
         let decoder = Decoder::new(parameters, &ring);
-        let steps = ring.transforms().iter().map(|transform| {
-            let unit = transform.factor(transform.reduce(decoder.step()));
-            let high = transform.multiply(1 << parameters.low_digit_bits(), unit);
-            [transform.factor(high), unit]
-        });
+        let encoders = ring.transforms().iter();
+        let encoders =
+            encoders.map(|transform| Encoder::new(parameters, transform, decoder.step()));
         Ok(Self {
             parameters,
-            steps: steps.collect(),
+            encoders: encoders.collect(),
             ring,
             samples,
             public,
@@ -134,10 +133,10 @@ impl Guest {
         let degree = self.parameters.ring_degree;
         let primes = self.parameters.primes.len();
         let mut secrets = Zeroizing::new(vec![0i8; total * degree]);
-        let mut transformed = Zeroizing::new(vec![0u64; total * primes * degree]);
+        let mut transformed = Zeroizing::new(vec![Factors::default(); total * primes]);
         secrets
             .par_chunks_mut(degree)
-            .zip(transformed.par_chunks_mut(primes * degree))
+            .zip(transformed.par_chunks_mut(primes))
             .zip(&queries)
             .for_each(|((secret, transformed), query)| {
                 fill_ternary(&mut Stream::new(&query.key, 0), secret);
@@ -194,21 +193,12 @@ impl Guest {
     }
 
     /// s in the transform domain modulo every prime, divided by N.
-    fn transform_secret(&self, secret: &[i8], transformed: &mut [u64]) {
-        let degree = self.parameters.ring_degree;
-        for (transform, values) in self
-            .ring
-            .transforms()
-            .iter()
-            .zip(transformed.chunks_mut(degree))
-        {
-            for (value, coefficient) in values.iter_mut().zip(secret) {
-                *value = (transform.prime() as i64 + i64::from(*coefficient)) as u64;
-            }
-            transform.forward(values);
-            for value in values {
-                *value = transform.multiply(*value, transform.degree_inverse());
-            }
+    fn transform_secret(&self, secret: &[i8], transformed: &mut [Factors]) {
+        for (transform, factors) in self.ring.transforms().iter().zip(transformed) {
+            let mut values = vec![0u64; secret.len()];
+            transform.forward_small(secret, &mut values);
+            transform.scale_on(simd::path(), &mut values, transform.degree_inverse());
+            *factors = transform.factors(values);
         }
     }
 
@@ -308,45 +298,21 @@ impl Guest {
         let messages = if index == 0 { 0 } else { count };
         scratch.draw(&level.planes[*plane], *slot, first, messages);
         fill_gaussian(&mut Stream::new(key, 1 + index as u64), &mut scratch.errors);
+        let size = self.parameters.plane_size(count);
         for (place, transform) in self.ring.transforms().iter().enumerate() {
-            let secret = &level.transformed[(query * primes + place) * degree..][..degree];
-            let factors = self.public[index].factors(place);
-            for ((product, value), factor) in scratch.product.iter_mut().zip(secret).zip(factors) {
-                *product = transform.multiply_lazy(*value, *factor);
-            }
-            transform.inverse_unscaled(&mut scratch.product);
-            self.add_error_and_message(place, transform, scratch, messages);
-            let plane = &mut out[place * self.parameters.plane_size(count)..];
-            let size = self.parameters.plane_size(count);
-            pack_plane(
-                &scratch.product[..count],
-                self.parameters.prime_bits,
-                &mut plane[..size],
-            );
-        }
-    }
-
-    /// a·s + e + Δ·(g·2^w + h), reduced.
-    fn add_error_and_message(
-        &self,
-        place: usize,
-        transform: &Transform,
-        scratch: &mut Scratch,
-        messages: usize,
-    ) {
-        let prime = transform.prime();
-        for (value, error) in scratch.product.iter_mut().zip(&scratch.errors) {
-            *value = transform.reduce((*value + prime).wrapping_add_signed(i64::from(*error)));
-        }
-        let [high, low] = self.steps[place];
-        // g is shifted to be positive, and the shift taken off again
-        let half = 1i64 << (self.parameters.gradient_bits - 1);
-        let shift = prime - transform.multiply(half as u64, high);
-        let numbers = scratch.gradients.iter().zip(&scratch.hessians);
-        for (value, (g, h)) in scratch.product.iter_mut().zip(numbers).take(messages) {
-            let g = transform.multiply_lazy((i64::from(*g) + half) as u64, high);
-            let h = transform.multiply_lazy(*h as u64, low);
-            *value = transform.reduce(*value + g + h + shift);
+            let secret = &level.transformed[query * primes + place];
+            let product = &mut scratch.product;
+            let values = self.public[index].values(place);
+            transform.multiply_on(simd::path(), product, values, secret);
+            transform.inverse_unscaled(product);
+            let message = Message {
+                errors: &scratch.errors,
+                gradients: &scratch.gradients,
+                hessians: &scratch.hessians,
+            };
+            self.encoders[place].add(product, message);
+            let plane = &mut out[place * size..][..size];
+            pack_plane(&product[..count], self.parameters.prime_bits, plane);
         }
     }
 
@@ -404,6 +370,8 @@ impl Scratch {
             let mask = i32::from(*other == slot).wrapping_neg();
             (*own_g, *own_h) = (g & mask, h & mask);
         }
+        self.gradients[count..].fill(0);
+        self.hessians[count..].fill(0);
     }
 }
 

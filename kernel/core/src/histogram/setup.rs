@@ -4,10 +4,12 @@ use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::rows::Rows;
+use crate::ntt::LAZY_PRODUCTS;
 use crate::parameters::{MAX_BLOCKS, Parameters};
 use crate::prg::{Seed, Stream};
 use crate::ring::{PublicElement, Ring, shift_right};
 use crate::sampling::{fill_gaussian, fill_ternary};
+use crate::simd;
 
 /// ρ of every row, N coefficients each: the first draw of a row's stream.
 pub(super) fn draw_dummies(degree: usize, rows: usize, key: &Seed) -> Zeroizing<Vec<i8>> {
@@ -19,6 +21,9 @@ pub(super) fn draw_dummies(degree: usize, rows: usize, key: &Seed) -> Zeroizing<
     dummies
 }
 
+/// Sums of this many coefficients are in the making at once: rows of one feature share the public part that is read.
+const COEFFICIENTS: usize = 1 << 15;
+
 /// Draws ρ and E of every row, and returns ρ and the hint.
 pub(super) fn make_hint(
     parameters: &'static Parameters,
@@ -29,116 +34,151 @@ pub(super) fn make_hint(
 ) -> (Zeroizing<Vec<i8>>, Vec<u8>) {
     debug_assert!(public.len() <= MAX_BLOCKS + 1);
     let degree = parameters.ring_degree;
-    let mut dummies = Zeroizing::new(vec![0i8; rows.count() * degree]);
+    let mut dummies = draw_dummies(degree, rows.count(), key);
     let mut hint = vec![0u8; parameters.hint_size(rows.count())];
-    let places: Vec<(usize, u8)> = (0..rows.features())
-        .flat_map(|feature| (0..rows.of(feature)).map(move |slot| (feature, slot as u8)))
-        .collect();
-    hint.par_chunks_mut(parameters.hint_size(1))
-        .zip(dummies.par_chunks_mut(degree))
-        .zip(&places)
-        .enumerate()
-        .for_each_init(
-            || RowSetup::new(parameters, ring),
-            |setup, (index, ((hint, dummy), (feature, slot)))| {
-                let mut stream = Stream::new(key, index as u64);
-                setup.run(
-                    public,
-                    rows.column(*feature),
-                    *slot,
-                    &mut stream,
-                    dummy,
-                    hint,
-                );
-            },
-        );
+    let at_once = (COEFFICIENTS / degree).max(1);
+    let mut tasks = Vec::new();
+    let (mut hints, mut rest) = (&mut hint[..], &mut dummies[..]);
+    for feature in 0..rows.features() {
+        for slot in (0..rows.of(feature)).step_by(at_once) {
+            let count = at_once.min(rows.of(feature) - slot);
+            let (own, later) = hints.split_at_mut(parameters.hint_size(count));
+            let (secrets, others) = rest.split_at_mut(count * degree);
+            tasks.push((feature, slot, own, &*secrets));
+            (hints, rest) = (later, others);
+        }
+    }
+    tasks.into_par_iter().for_each_init(
+        || RowSetup::new(parameters, ring, at_once),
+        |setup, (feature, slot, hint, secrets)| {
+            let first = (rows.starts[feature] + slot) as u64;
+            setup.run(
+                public,
+                rows.column(feature),
+                slot as u8,
+                first,
+                key,
+                secrets,
+                hint,
+            );
+        },
+    );
     (dummies, hint)
 }
 
-/// Scratch space of one thread for setting up rows.
+/// Scratch space of one thread for setting up rows of one feature together.
 struct RowSetup<'a> {
     parameters: &'static Parameters,
     ring: &'a Ring,
     /// One polynomial in the making.
     polynomial: Vec<u64>,
-    /// H_r, prime by prime.
-    sums: Vec<Vec<u64>>,
+    /// Lazy sums of one prime, 2N words a row.
+    sums: Vec<u64>,
+    /// H_r, row by row, N residues for each prime.
+    residues: Vec<u64>,
     errors: Vec<i8>,
 }
 
 impl<'a> RowSetup<'a> {
-    fn new(parameters: &'static Parameters, ring: &'a Ring) -> Self {
+    fn new(parameters: &'static Parameters, ring: &'a Ring, rows: usize) -> Self {
         let degree = parameters.ring_degree;
         Self {
             parameters,
             ring,
             polynomial: vec![0; degree],
-            sums: vec![vec![0; degree]; parameters.primes.len()],
-            errors: vec![0; degree],
+            sums: vec![0; 2 * degree * rows],
+            residues: vec![0; degree * parameters.primes.len() * rows],
+            errors: vec![0; degree * rows],
         }
     }
 
-    /// Draws ρ and E of one row, and writes the top bits of its H.
+    /// Draws E of consecutive rows of a feature, and writes the top bits of their H.
+    ///
+    /// `secrets` holds ρ of each, as [`draw_dummies`] drew it; `first` is the number of the first row.
+    #[expect(clippy::too_many_arguments, reason = "one row's inputs")]
     fn run(
         &mut self,
         public: &[PublicElement],
         column: &[u8],
         slot: u8,
-        stream: &mut Stream,
-        dummy: &mut [i8],
+        first: u64,
+        key: &Seed,
+        secrets: &[i8],
         hint: &mut [u8],
     ) {
-        fill_ternary(stream, dummy);
-        fill_gaussian(stream, &mut self.errors);
         let degree = self.parameters.ring_degree;
+        let (path, count) = (simd::path(), secrets.len() / degree);
+        let mut drawn = Zeroizing::new(vec![0i8; degree]);
+        for (row, errors) in self.errors.chunks_mut(degree).take(count).enumerate() {
+            let mut stream = Stream::new(key, first + row as u64);
+            // E follows ρ in the stream
+            fill_ternary(&mut stream, &mut drawn);
+            fill_gaussian(&mut stream, errors);
+        }
         for (place, transform) in self.ring.transforms().iter().enumerate() {
-            let prime = transform.prime();
-            let sums = &mut self.sums[place];
-            for (value, rho) in self.polynomial.iter_mut().zip(dummy.iter()) {
-                *value = (prime as i64 + i64::from(*rho)) as u64;
+            self.sums.fill(0);
+            let sums = self.sums.chunks_mut(2 * degree);
+            for (secret, sums) in secrets.chunks(degree).zip(sums) {
+                transform.forward_small(secret, &mut self.polynomial);
+                transform.multiply_accumulate_on(
+                    path,
+                    sums,
+                    &self.polynomial,
+                    public[0].values(place),
+                );
             }
-            transform.forward(&mut self.polynomial);
-            for ((sum, value), factor) in sums
-                .iter_mut()
-                .zip(&self.polynomial)
-                .zip(public[0].factors(place))
-            {
-                *sum = transform.multiply_lazy(*value, *factor);
-            }
-            for (slots, element) in column.chunks(degree).zip(&public[1..]) {
-                write_indicator(slots, slot, prime, &mut self.polynomial);
-                transform.forward(&mut self.polynomial);
-                for ((sum, value), factor) in sums
-                    .iter_mut()
-                    .zip(&self.polynomial)
-                    .zip(element.factors(place))
-                {
-                    // each term is below 2p < 2^51, and there are at most 2^12 + 1 of them
-                    *sum += transform.multiply_lazy(*value, *factor);
+            for (block, (slots, element)) in column.chunks(degree).zip(&public[1..]).enumerate() {
+                let carries = (block + 2) % LAZY_PRODUCTS == 0;
+                for (row, sums) in self.sums.chunks_mut(2 * degree).take(count).enumerate() {
+                    transform.forward_mirrored(slots, slot + row as u8, &mut self.polynomial);
+                    transform.multiply_accumulate_on(
+                        path,
+                        sums,
+                        &self.polynomial,
+                        element.values(place),
+                    );
+                    if carries {
+                        transform.carry_on(path, sums);
+                    }
                 }
             }
-            for sum in sums.iter_mut() {
-                *sum = transform.reduce(*sum);
-            }
-            transform.inverse_unscaled(sums);
-            for (sum, error) in sums.iter_mut().zip(&self.errors) {
-                let scaled = transform.multiply(*sum, transform.degree_inverse());
-                *sum = transform.add(scaled, transform.reduce_signed(i64::from(*error)));
+            let primes = self.parameters.primes.len();
+            for row in 0..count {
+                let residues = &mut self.residues[(row * primes + place) * degree..][..degree];
+                transform.reduce_sums_on(
+                    path,
+                    &self.sums[2 * row * degree..][..2 * degree],
+                    residues,
+                );
+                transform.inverse_unscaled(residues);
+                transform.scale_on(path, residues, transform.degree_inverse());
+                let errors = &self.errors[row * degree..][..degree];
+                for (residue, error) in residues.iter_mut().zip(errors) {
+                    let (prime, error) = (transform.prime(), i64::from(*error));
+                    let sum = residue.wrapping_add_signed(error);
+                    // below 0 when the top bit is set, else at most p + 31
+                    let sum = sum.wrapping_add(prime & ((sum as i64 >> 63) as u64));
+                    let less = sum.wrapping_sub(prime);
+                    *residue = less.wrapping_add(prime & ((less as i64 >> 63) as u64));
+                }
             }
         }
-        self.write_top_bytes(hint);
+        let each = degree * self.parameters.primes.len();
+        let rows = hint.chunks_mut(self.parameters.hint_size(1));
+        for (hint, residues) in rows.zip(self.residues.chunks(each)) {
+            self.write_top_bytes(residues, hint);
+        }
     }
 
     /// A plane of N bytes for each byte of a coefficient, lowest first.
-    fn write_top_bytes(&self, hint: &mut [u8]) {
+    fn write_top_bytes(&self, residues: &[u64], hint: &mut [u8]) {
         let degree = self.parameters.ring_degree;
         for slot in 0..degree {
-            let mut residues = [0; 3];
-            for (residue, sums) in residues.iter_mut().zip(&self.sums) {
-                *residue = sums[slot];
+            let mut found = [0; 3];
+            for (found, residues) in found.iter_mut().zip(residues.chunks(degree)) {
+                *found = residues[slot];
             }
-            let composed = self.ring.compose(residues);
-            let top = shift_right(composed, self.parameters.hint_dropped_bits);
+            let top = shift_right(self.ring.compose(found), self.parameters.hint_dropped_bits);
             let bytes = (u128::from(top[1]) << 64 | u128::from(top[0])).to_le_bytes();
             for (plane, byte) in hint.chunks_exact_mut(degree).zip(bytes) {
                 plane[slot] = byte;
@@ -149,9 +189,8 @@ impl<'a> RowSetup<'a> {
     /// Clears what was drawn and what it could be computed from.
     fn wipe(&mut self) {
         self.polynomial.as_mut_slice().zeroize();
-        self.sums
-            .iter_mut()
-            .for_each(|sums| sums.as_mut_slice().zeroize());
+        self.sums.as_mut_slice().zeroize();
+        self.residues.as_mut_slice().zeroize();
         self.errors.as_mut_slice().zeroize();
     }
 }
@@ -162,20 +201,6 @@ impl Drop for RowSetup<'_> {
     }
 }
 
-/// Σ X^(−c) over the samples c of the block that are in the row; X^(−c) = −X^(N−c) for c > 0.
-fn write_indicator(slots: &[u8], slot: u8, prime: u64, polynomial: &mut [u64]) {
-    let degree = polynomial.len();
-    polynomial.fill(0);
-    polynomial[0] = u64::from(slots[0] == slot);
-    for (value, other) in polynomial[degree + 1 - slots.len()..]
-        .iter_mut()
-        .rev()
-        .zip(&slots[1..])
-    {
-        *value = (prime - 1) & u64::from(*other == slot).wrapping_neg();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,22 +208,17 @@ mod tests {
     use crate::ring::expand_public;
 
     #[test]
-    fn a_row_leaves_nothing_in_its_scratch_space() {
+    fn rows_leave_nothing_in_their_scratch_space() {
         let ring = Ring::new(&S100);
         let public = expand_public(&ring, &S100, &[1; 32], 1);
-        let mut setup = RowSetup::new(&S100, &ring);
-        let (mut dummy, mut hint) = (vec![0; 4096], vec![0; S100.hint_size(1)]);
-        let mut stream = Stream::new(&[2; 32], 0);
-        setup.run(&public, &[0, 1, 1], 1, &mut stream, &mut dummy, &mut hint);
+        let mut setup = RowSetup::new(&S100, &ring, 2);
+        let secrets = draw_dummies(4096, 2, &[2; 32]);
+        let mut hint = vec![0; S100.hint_size(2)];
+        setup.run(&public, &[0, 1, 1], 0, 0, &[2; 32], &secrets, &mut hint);
         assert!(setup.errors.iter().any(|error| *error != 0));
         setup.wipe();
         assert!(setup.errors.iter().all(|error| *error == 0));
-        assert!(
-            setup
-                .polynomial
-                .iter()
-                .chain(setup.sums.iter().flatten())
-                .all(|word| *word == 0)
-        );
+        let words = [&setup.polynomial, &setup.sums, &setup.residues];
+        assert!(words.into_iter().flatten().all(|word| *word == 0));
     }
 }

@@ -71,38 +71,144 @@ pub fn accumulate(width: usize, columns: &mut [Column<'_>], samples: &[Line]) {
 
 /// Adds every sample's words to the row that it is in, for each column: `table[slot·width + lane] += sample[lane]`.
 ///
-/// Sums wrap at 2^64: the caller reduces every [`LAZY_SAMPLES`] samples.
+/// Sums wrap at 2^64: the caller reduces every [`LAZY_SAMPLES`] samples. Columns are taken four at a time, so that a sum
+/// that was just stored is not needed again at once.
 ///
 /// # Panics
-/// When `width` is not 2, 4 or 8, a column's slots are not one for each sample, or a table is shorter than 256 rows and
-/// a slot lies beyond it.
+/// When `width` is not 2, 4 or 8, the columns are not of one length, there are fewer samples, or a slot lies beyond its
+/// table.
 pub fn accumulate_on(path: Path, width: usize, columns: &mut [Column<'_>], samples: &[Line]) {
-    let _ = path;
     match width {
-        2 => columns
-            .iter_mut()
-            .for_each(|column| portable::<2>(column, samples)),
-        4 => columns
-            .iter_mut()
-            .for_each(|column| portable::<4>(column, samples)),
-        8 => columns
-            .iter_mut()
-            .for_each(|column| portable::<8>(column, samples)),
+        2 => accumulate_width::<2>(path, columns, samples),
+        4 => accumulate_width::<4>(path, columns, samples),
+        8 => accumulate_width::<8>(path, columns, samples),
         _ => panic!("a group has 2, 4 or 8 words"),
+    }
+}
+
+fn accumulate_width<const WIDTH: usize>(path: Path, columns: &mut [Column<'_>], samples: &[Line]) {
+    let count = columns.first().map_or(0, |column| column.slots.len());
+    assert!(samples.len() * 8 >= count * WIDTH, "a sample for each slot");
+    for column in &*columns {
+        assert_eq!(column.slots.len(), count, "columns of one length");
+        let most = column.slots.iter().fold(0, |most, slot| most.max(*slot));
+        let rows = column.table.len() * 8 / WIDTH;
+        assert!(
+            count == 0 || usize::from(most) < rows,
+            "a slot lies beyond its table"
+        );
+    }
+    #[cfg(target_arch = "x86_64")]
+    if path != Path::Portable {
+        let (fours, rest) = columns.as_chunks_mut::<4>();
+        for four in fours {
+            // SAFETY: the path is one that this processor can take; samples and tables are long enough, as checked above
+            unsafe { x86::accumulate::<WIDTH, 4>(path, four, samples) };
+        }
+        let (twos, rest) = rest.as_chunks_mut::<2>();
+        for two in twos {
+            // SAFETY: as above
+            unsafe { x86::accumulate::<WIDTH, 2>(path, two, samples) };
+        }
+        let (ones, _) = rest.as_chunks_mut::<1>();
+        for one in ones {
+            // SAFETY: as above
+            unsafe { x86::accumulate::<WIDTH, 1>(path, one, samples) };
+        }
+        return;
+    }
+    let _ = path;
+    for column in columns {
+        portable::<WIDTH>(column, samples);
     }
 }
 
 fn portable<const WIDTH: usize>(column: &mut Column<'_>, samples: &[Line]) {
     let samples = words(samples).as_chunks::<WIDTH>().0;
     let table = words_mut(column.table).as_chunks_mut::<WIDTH>().0;
-    assert!(
-        samples.len() >= column.slots.len(),
-        "a sample for each slot"
-    );
     for (slot, sample) in column.slots.iter().zip(samples) {
         let sum = &mut table[usize::from(*slot)];
         for lane in 0..WIDTH {
             sum[lane] = sum[lane].wrapping_add(sample[lane]);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Column, Line, Path};
+
+    /// # Safety
+    /// The path must be AVX2 or AVX-512 and available; every column must have the first one's number of slots, each below the
+    /// rows of its table; and there must be a sample for each slot.
+    pub unsafe fn accumulate<const WIDTH: usize, const COLUMNS: usize>(
+        path: Path,
+        columns: &mut [Column<'_>; COLUMNS],
+        samples: &[Line],
+    ) {
+        if path == Path::Avx512 && WIDTH == 8 {
+            // SAFETY: the caller's
+            unsafe { avx512(columns, samples) };
+        } else {
+            // SAFETY: the caller's; AVX-512 has AVX2
+            unsafe { avx2::<WIDTH, COLUMNS>(columns, samples) };
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512<const COLUMNS: usize>(columns: &mut [Column<'_>; COLUMNS], samples: &[Line]) {
+        let count = columns[0].slots.len();
+        let slots: [*const u8; COLUMNS] = std::array::from_fn(|at| columns[at].slots.as_ptr());
+        let tables: [*mut Line; COLUMNS] = std::array::from_fn(|at| columns[at].table.as_mut_ptr());
+        for (index, sample) in samples[..count].iter().enumerate() {
+            // SAFETY: a line is 64 bytes at a multiple of 64; slots are below the rows of the tables, by the contract
+            unsafe {
+                let sample = _mm512_load_si512(std::ptr::from_ref(sample).cast());
+                for column in 0..COLUMNS {
+                    let slot = usize::from(*slots[column].add(index));
+                    let place: *mut __m512i = tables[column].add(slot).cast();
+                    let sum = _mm512_add_epi64(_mm512_load_si512(place), sample);
+                    _mm512_store_si512(place, sum);
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn avx2<const WIDTH: usize, const COLUMNS: usize>(
+        columns: &mut [Column<'_>; COLUMNS],
+        samples: &[Line],
+    ) {
+        let count = columns[0].slots.len();
+        let slots: [*const u8; COLUMNS] = std::array::from_fn(|at| columns[at].slots.as_ptr());
+        let tables: [*mut u64; COLUMNS] =
+            std::array::from_fn(|at| columns[at].table.as_mut_ptr().cast());
+        let samples: *const u64 = samples.as_ptr().cast();
+        for index in 0..count {
+            // SAFETY: a sample and a row are WIDTH words at a multiple of their size; slots are below the rows of the
+            // tables and samples are enough, by the contract
+            unsafe {
+                let sample = samples.add(index * WIDTH);
+                for column in 0..COLUMNS {
+                    let slot = usize::from(*slots[column].add(index));
+                    let place = tables[column].add(slot * WIDTH);
+                    if WIDTH == 2 {
+                        let place: *mut __m128i = place.cast();
+                        let sum =
+                            _mm_add_epi64(_mm_load_si128(place), _mm_load_si128(sample.cast()));
+                        _mm_store_si128(place, sum);
+                    } else {
+                        for half in 0..WIDTH / 4 {
+                            let place: *mut __m256i = place.add(4 * half).cast();
+                            let own = _mm256_load_si256(sample.add(4 * half).cast());
+                            let sum = _mm256_add_epi64(_mm256_load_si256(place), own);
+                            _mm256_store_si256(place, sum);
+                        }
+                    }
+                }
+            }
         }
     }
 }
