@@ -25,8 +25,8 @@ LARGEST_DISTANCE_LOG2 = -30.0
 MODULUS_BITS_LIMIT = {4096: 106, 8192: 214}
 
 # bits of classical security by (ring degree, log2 q), σ = 3.2: lattice estimator, the lowest of primal uSVP, BDD and
-# dual hybrid. All queries of an alignment share one public part, so at least 136 bits are asked for; S105, which is taken
-# only for rows that S100 cannot sum, has 130.
+# dual hybrid. All queries of an alignment share one public part, so at least 136 bits are asked for; S105, which is
+# taken only for rows that S100 cannot sum, has 130.
 ESTIMATED_SECURITY = {(4096, 96): 143, (4096, 100): 137, (4096, 105): 130, (8192, 138): 208}
 LEAST_SECURITY = {"S100": 136, "S105": 130, "S138": 136}
 

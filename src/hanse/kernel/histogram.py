@@ -40,14 +40,12 @@ __all__ = [
     "ParameterSet",
     "ParsedHint",
     "Plane",
-    "Query",
     "Summing",
     "answer_size",
     "block_size",
     "blocks",
     "choose",
     "dummies_size",
-    "encrypted_size",
     "hint_size",
     "parameter_set",
 ]
@@ -155,11 +153,6 @@ def choose(
 def blocks(samples: int) -> int:
     """How many blocks these samples make."""
     return -(-samples // BLOCK)
-
-
-def encrypted_size(parameters: ParameterSet, samples: int) -> int:
-    """Bytes of `Query.ciphertext`."""
-    return dummies_size(parameters, 1) + _encrypted(parameters, samples)
 
 
 def _encrypted(parameters: ParameterSet, samples: int) -> int:
@@ -323,16 +316,6 @@ class HostRows:
         """
         return Summing(self._host.begin(queries, dummies, _flags("features", features)))
 
-    def answer(self, query: Buffer, flood_seed: bytes) -> bytes:
-        """Answers one `Query`: `answer_size` bytes. ``flood_seed`` is 32 fresh secret bytes. Raises as `begin`."""
-        data = np.frombuffer(query, np.uint8)
-        size = dummies_size(self.parameters, 1)
-        summing = self.begin(1, data[:size])
-        step = _encrypted(self.parameters, BLOCK)
-        for start in range(size, max(len(data), size + 1), step):
-            summing.add(data[start : start + step])
-        return summing.finish(flood_seed)
-
 
 class Summing:
     """The answers to one level in the making. Memory does not grow with the samples."""
@@ -448,16 +431,6 @@ class Level:
         return g_sums, h_sums
 
 
-class Query:
-    """A level of one query over all samples, as one piece of bytes."""
-
-    __slots__ = ("ciphertext", "level")
-
-    def __init__(self, level: Level) -> None:
-        self.level = level
-        self.ciphertext = b"".join([level.dummies(), *(level.encrypt(block) for block in range(level.blocks))])
-
-
 class GuestKeys:
     """A guest's side for one alignment: the expanded public part. Every query has a key of its own."""
 
@@ -474,15 +447,6 @@ class GuestKeys:
         The numbers are copied. Raises ``ValueError`` for a wrong length or a value outside the set's range.
         """
         return Level(self.parameters, self._guest.begin([_columns(plane) for plane in planes], seed))
-
-    def encrypt(self, g: NDArray[np.int32], h: NDArray[np.int32], seed: bytes) -> Query:
-        """A level of one query over all samples, encrypted as a whole. Raises as `begin`."""
-        return Query(self.begin([Plane(g, h, np.zeros(len(g), np.uint16), 1)], seed))
-
-    def decrypt(self, query: Query, hint: ParsedHint, answer: Buffer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """`Level.decrypt` of a `Query`: int64[rows] each."""
-        g_sums, h_sums = query.level.decrypt(hint, answer)
-        return g_sums[0], h_sums[0]
 
 
 def _columns(plane: Plane) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint16], int]:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hanse.kernel import histogram
-from hanse.kernel.histogram import GuestKeys, HostRows, ParameterSet, ParsedHint, Plane
+from hanse.kernel.histogram import Buffer, GuestKeys, HostRows, Level, ParameterSet, ParsedHint, Plane
 
 PUBLIC, SECRET, QUERY, FLOOD = (bytes([tag]) * 32 for tag in range(4))
 BINS = np.array([3, 9, 1], np.int32)
@@ -34,6 +34,24 @@ def make_host(parameters: ParameterSet) -> HostRows:
     return HostRows.setup(parameters, PUBLIC, SECRET, make_codes(), BINS, OMITTED)
 
 
+def encrypted(
+    keys: GuestKeys, numbers: tuple[NDArray[np.int32], NDArray[np.int32]], seed: bytes = QUERY
+) -> tuple[Level, bytes, bytes]:
+    """A level of one query over all samples of one block: with its dummy part, and the block."""
+    level = keys.begin([Plane(*numbers, np.zeros(len(numbers[0]), np.uint16), 1)], seed)
+    return level, level.dummies(), level.encrypt(0)
+
+
+def answer(host: HostRows, dummies: Buffer, block: Buffer) -> bytes:
+    summing = host.begin(1, dummies)
+    summing.add(block)
+    return summing.finish(FLOOD)
+
+
+def octets(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, np.uint8)
+
+
 def plain_sums(values: NDArray[np.int32]) -> list[int]:
     columns = zip(make_codes(), BINS, OMITTED, strict=True)
     rows = [(codes == bin_) for codes, bins, omitted in columns for bin_ in range(bins) if bin_ != omitted]
@@ -45,23 +63,22 @@ def test_the_guest_opens_exact_sums_of_every_row(parameters: ParameterSet) -> No
     host = make_host(parameters)
     keys = GuestKeys(parameters, PUBLIC, SAMPLES)
     g, h = make_vector(parameters)
-    query = keys.encrypt(g, h, QUERY)
-    answer = host.answer(query.ciphertext, FLOOD)
+    level, *sent = encrypted(keys, (g, h))
     hint = ParsedHint.parse(parameters, host.hint(), host.rows)
-    g_sums, h_sums = keys.decrypt(query, hint, answer)
-    assert g_sums.tolist() == plain_sums(g)
-    assert h_sums.tolist() == plain_sums(h)
+    g_sums, h_sums = level.decrypt(hint, answer(host, *sent))
+    assert g_sums.tolist() == [plain_sums(g)]
+    assert h_sums.tolist() == [plain_sums(h)]
     assert (host.rows, hint.rows, host.answered) == (10, 10, 10)
 
 
 @pytest.mark.parametrize("parameters", SETS, ids=lambda one: one.name)
 def test_sizes_are_known_beforehand(parameters: ParameterSet) -> None:
     host = make_host(parameters)
-    g, h = make_vector(parameters)
-    query = GuestKeys(parameters, PUBLIC, SAMPLES).encrypt(g, h, QUERY)
-    assert len(query.ciphertext) == histogram.encrypted_size(parameters, SAMPLES)
+    _, dummies, block = encrypted(GuestKeys(parameters, PUBLIC, SAMPLES), make_vector(parameters))
+    assert len(dummies) == histogram.dummies_size(parameters, 1)
+    assert len(block) == histogram.block_size(parameters, SAMPLES, 0, 1)
     assert len(host.hint()) == histogram.hint_size(parameters, host.rows)
-    assert len(host.answer(query.ciphertext, FLOOD)) == histogram.answer_size(parameters, host.rows)
+    assert len(answer(host, dummies, block)) == histogram.answer_size(parameters, host.rows)
 
 
 def test_the_sets_are_the_documented_ones() -> None:
@@ -93,9 +110,13 @@ def test_the_set_follows_samples_largest_row_answers_and_precision() -> None:
 def test_every_kind_of_buffer_is_read() -> None:
     parameters = SETS[0]
     keys = GuestKeys(parameters, PUBLIC, SAMPLES)
-    octets = keys.encrypt(*make_vector(parameters), QUERY).ciphertext
-    kinds = octets, bytearray(octets), memoryview(octets), np.frombuffer(octets, np.uint8)
-    answers = {make_host(parameters).answer(kind, FLOOD) for kind in kinds}
+    _, dummies, block = encrypted(keys, make_vector(parameters))
+    kinds: list[tuple[Buffer, Buffer]] = [
+        (dummies, block),
+        (bytearray(dummies), memoryview(block)),
+        (octets(dummies), octets(block)),
+    ]
+    answers = {answer(make_host(parameters), *sent) for sent in kinds}
     assert len(answers) == 1
 
 
@@ -225,9 +246,10 @@ def test_a_resumed_set_up_of_another_table_answers_noise() -> None:
     codes[0, 7] = 1 - codes[0, 7] % 2
     other = HostRows.resume(parameters, PUBLIC, SECRET, codes, BINS, OMITTED, answered=0)
     keys = GuestKeys(parameters, PUBLIC, SAMPLES)
-    query = keys.encrypt(*make_vector(parameters), QUERY)
+    level, *sent = encrypted(keys, make_vector(parameters))
+    answers = answer(other, *sent)
     with pytest.raises(histogram.NoiseBudget):
-        keys.decrypt(query, hint, other.answer(query.ciphertext, FLOOD))
+        level.decrypt(hint, answers)
 
 
 def test_missing_values_need_a_cell() -> None:
@@ -246,32 +268,34 @@ def test_malformed_bytes_are_refused_in_words() -> None:
     parameters = SETS[2]
     host = make_host(parameters)
     keys = GuestKeys(parameters, PUBLIC, SAMPLES)
-    query = keys.encrypt(*make_vector(parameters), QUERY)
+    level, dummies, _ = encrypted(keys, make_vector(parameters))
     hint = ParsedHint.parse(parameters, host.hint(), host.rows)
     with pytest.raises(ValueError, match="a level's dummy part has 3 bytes where"):
-        host.answer(b"abc", FLOOD)
+        host.begin(1, b"abc")
     with pytest.raises(ValueError, match="a level's dummy part holds a number that is out of range"):
-        host.answer(b"\xff" * len(query.ciphertext), FLOOD)
+        host.begin(1, b"\xff" * len(dummies))
     with pytest.raises(ValueError, match="a hint has"):
         ParsedHint.parse(parameters, host.hint(), host.rows + 1)
     with pytest.raises(ValueError, match="a hint holds a number that is out of range"):
         ParsedHint.parse(parameters, b"\xff" * len(host.hint()), host.rows)
     with pytest.raises(ValueError, match="an answer has 0 bytes where"):
-        keys.decrypt(query, hint, b"")
-    other = GuestKeys(SETS[0], PUBLIC, SAMPLES).encrypt(*make_vector(SETS[0]), QUERY)
+        level.decrypt(hint, b"")
+    other, *_ = encrypted(GuestKeys(SETS[0], PUBLIC, SAMPLES), make_vector(SETS[0]))
     with pytest.raises(ValueError, match="belong to different parameter sets"):
-        other.level.decrypt(hint, b"")
+        other.decrypt(hint, b"")
 
 
 def test_an_answer_to_another_query_is_one_uniform_error() -> None:
     parameters = SETS[2]
     host = make_host(parameters)
     keys = GuestKeys(parameters, PUBLIC, SAMPLES)
-    g, h = make_vector(parameters)
+    numbers = make_vector(parameters)
     hint = ParsedHint.parse(parameters, host.hint(), host.rows)
-    answer = host.answer(keys.encrypt(g, h, QUERY).ciphertext, FLOOD)
+    _, *sent = encrypted(keys, numbers)
+    other, *_ = encrypted(keys, numbers, b"x" * 32)
+    answers = answer(host, *sent)
     with pytest.raises(histogram.NoiseBudget) as caught:
-        keys.decrypt(keys.encrypt(g, h, b"x" * 32), hint, answer)
+        other.decrypt(hint, answers)
     assert not any(digit in str(caught.value) for digit in "0123456789")
 
 
@@ -280,13 +304,13 @@ def test_vectors_and_tables_that_do_not_fit_are_refused() -> None:
     keys = GuestKeys(parameters, PUBLIC, 4)
     zeros = np.zeros(4, np.int32)
     with pytest.raises(ValueError, match=r"every g must lie in \[-16, 16\)"):
-        keys.encrypt(zeros + 16, zeros, QUERY)
+        encrypted(keys, (zeros + 16, zeros))
     with pytest.raises(ValueError, match=r"every h must lie in \[0, 16\)"):
-        keys.encrypt(zeros, zeros - 1, QUERY)
+        encrypted(keys, (zeros, zeros - 1))
     with pytest.raises(ValueError, match="g must be int32, not int64"):
-        keys.encrypt(np.zeros(4, np.int64), zeros, QUERY)
+        encrypted(keys, (np.zeros(4, np.int64), zeros))
     with pytest.raises(ValueError, match="4 samples are expected"):
-        keys.encrypt(zeros[:3], zeros, QUERY)
+        encrypted(keys, (zeros[:3], zeros))
     with pytest.raises(ValueError, match="C-contiguous"):
         HostRows.setup(parameters, PUBLIC, SECRET, make_codes().T.copy().T, BINS, OMITTED)
     with pytest.raises(ValueError, match="one number a feature"):
