@@ -255,10 +255,6 @@ def tree_margins(
     rows: int,
     margins: NDArray[np.float64],
 ) -> None: ...
-def interval_edges(numbers: NDArray[np.float64], rows: int, max_bins: int, min_rows: int) -> list[list[float]]: ...
-def interval_codes(
-    numbers: NDArray[np.float64], rows: int, edges: list[list[float]], codes: NDArray[np.uint8]
-) -> None: ...
 
 _Loss = tuple[str, int, float, float]
 
@@ -292,37 +288,6 @@ def quantise_gradients(
     g_out: NDArray[np.int32],
     h_out: NDArray[np.int32],
 ) -> tuple[float, float]: ...
-def heap_totals(g: NDArray[np.float64], h: NDArray[np.float64], rows: NDArray[np.uint32]) -> tuple[float, float]: ...
-def heap_histogram(
-    codes: NDArray[np.uint8],
-    bins: NDArray[np.uint32],
-    g: NDArray[np.float64],
-    h: NDArray[np.float64],
-    rows: NDArray[np.uint32],
-    g_sums: NDArray[np.float64],
-    h_sums: NDArray[np.float64],
-    row_sums: NDArray[np.uint32],
-) -> None: ...
-def heap_best_split(
-    g: NDArray[np.float64],
-    h: NDArray[np.float64],
-    rows: NDArray[np.uint32] | None,
-    bins: NDArray[np.uint32],
-    total: tuple[float, float],
-    rules: tuple[float, float, float, int],
-) -> tuple[int, int, float] | None: ...
-def heap_margins(
-    source: NDArray[np.int8],
-    index: NDArray[np.uint32],
-    threshold: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    nodes_per_tree: int,
-    base: float,
-    numbers: NDArray[np.float64],
-    left: NDArray[np.uint8],
-    rows: int,
-    margins: NDArray[np.float64],
-) -> None: ...
 
 # --- oblivious transfer -----------------------------------------------------------------------------------------------
 
