@@ -8,9 +8,10 @@ Protocol  boosted trees (Friedman 2001; Chen and Guestrin 2016) whose histograms
           split by that host. Later jobs on the same rows and cells go on with the set-up that both sides keep.
 Secure    against semi-honest parties, any of which may collude (then they share what each learns). Guest's data:
           ring-LWE, at least 128 bits classical. Host's data: ring-LWE plus statistical distance 2^-30 for at most 2^28
-          answers a hint. A guest that deviates can read the cells of samples it chooses: at most 45 bits per row and
-          query, and at each level, for every sample, its side of one cut that it chooses, which no limit on queries
-          bounds; a host that deviates can choose its rows and learns which of them wins.
+          answers a hint. A guest that deviates can read the cells of samples it chooses: at most 46 to 83 bits per row
+          and query, by parameter set, and at each level, for every sample, its side of one cut that it chooses
+          (route=bitmap: of as many as the level may have nodes), which no limit on queries bounds; a host that deviates
+          can choose its rows and learns which of them wins.
 Learns    guest: for every query and every cell (bin, set of categories, or missing) of a host's drawn features but its
                  largest (which follows by subtraction), the exact sum of the rounded gradients over the samples of
                  that cell and node. Cells carry stable numbers, grouped by feature and in order, so that sums of one
