@@ -87,39 +87,21 @@ def base_margins(loss: Loss, labels: Reals, weights: Reals | None = None) -> Rea
     return found
 
 
-def base_margin(objective: Objective, labels: Reals) -> float:
-    """Return `base_margins` of an objective with one output."""
-    return float(base_margins(Loss(objective), labels)[0])
-
-
-def loss(objective: Objective, labels: Reals, margins: Reals) -> float:
-    """Return the mean log-loss (binary) or the mean squared error (regression)."""
-    metric = "log_loss" if objective == "binary" else "rmse"
-    found = _kernel.boosting_measure(Loss(objective).parameters, [metric], labels, None, None, margins)[0]
-    return found if objective == "binary" else found * found
-
-
-def _named(loss: Loss | Objective) -> Loss:
-    return loss if isinstance(loss, Loss) else Loss(loss)
-
-
 def gradients(
-    loss: Loss | Objective, labels: Reals, margins: Reals, weights: Reals | None = None, groups: Groups | None = None
+    loss: Loss, labels: Reals, margins: Reals, weights: Reals | None = None, groups: Groups | None = None
 ) -> tuple[Reals, Reals]:
     """Return the first and second derivatives (g, h) of every row's loss by its margins, times its weight.
 
     h is positive where the weight is. It is the second derivative but for these, which keep steps from overshooting as
     xgboost does: multiclass and ranking take twice of it, poisson that of a margin greater by 0.7, quantile 1.
     """
-    loss = _named(loss)
     g, h = np.empty_like(margins), np.empty_like(margins)
     _kernel.boosting_gradients(loss.parameters, labels, weights, groups, margins, g, h)
     return g, h
 
 
-def scores(loss: Loss | Objective, margins: Reals) -> Reals:
+def scores(loss: Loss, margins: Reals) -> Reals:
     """Return what a user reads, float64[outputs, rows]: probability of label 1 or of each class, mean, or value."""
-    loss = _named(loss)
     found = np.empty_like(margins)
     _kernel.boosting_scores(loss.parameters, margins, found)
     return found
