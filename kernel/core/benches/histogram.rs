@@ -110,11 +110,15 @@ fn histogram(parameters: &'static Parameters, samples: usize, bins: i32, queries
         sent.iter()
             .for_each(|block| host.add(&mut summing, block).expect("well formed"));
     }) - first;
-    let mut summing = host.begin(queries, &dummies, None).expect("below the cap");
-    sent.iter()
-        .for_each(|block| host.add(&mut summing, block).expect("well formed"));
-    let (finish, answers) = once_ms(|| host.finish(summing, &[4; 32]));
-    let answers = answers.expect("all blocks came");
+    let (finish, answers) = (0..5)
+        .map(|_| {
+            let mut summing = host.begin(queries, &dummies, None).expect("below the cap");
+            sent.iter()
+                .for_each(|block| host.add(&mut summing, block).expect("well formed"));
+            once_ms(|| host.finish(summing, &[4; 32]).expect("all blocks came"))
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0))
+        .expect("five runs");
     let decrypt = least_ms(|| guest.decrypt(&level, &parsed, &answers, None));
     let name = parameters.name;
     println!(

@@ -2,10 +2,13 @@
 //!
 //! All but the public uniform one take the same time and touch the same memory whatever they draw.
 
+mod flood;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use zeroize::{Zeroize, Zeroizing};
+pub use flood::Flood;
+
+use zeroize::Zeroize;
 
 use crate::prg::{PublicStream, Stream};
 use crate::simd::{self, Path};
@@ -156,118 +159,4 @@ fn scan_gaussian(words: &[u64], out: &mut [i8]) {
         }
     }
     magnitudes.zeroize();
-}
-
-/// The flooding noise y = 2^k·G + U₁ + U₂ − 2^k, with G a discrete Gaussian and U₁, U₂ uniform in [0, 2^k).
-///
-/// One uniform would leave a staircase whose divergence from a shifted copy of itself is 2^k/δ times that of a
-/// Gaussian; the triangle of two makes it the Gaussian's own δ²/2σ².
-pub struct Flood {
-    shift: u32,
-    /// `cumulative[x]` is the weight of |G| ≤ x, in a scale where the weight of all is `total`.
-    cumulative: Vec<u128>,
-    total: u128,
-}
-
-impl Flood {
-    /// Noise of standard deviation about `coarse_sigma`·2^`shift`, cut at 13 σ (a mass below 2^-120).
-    ///
-    /// The weights exp(−x²/2σ²) come from integer arithmetic alone, so that they are the same on every machine:
-    /// w(x+1) = w(x)·c^(2x+1) with c = exp(−1/2σ²) from its Taylor series.
-    pub fn new(shift: u32, coarse_sigma: u64) -> Self {
-        assert!(
-            (1..=50).contains(&shift) && (4..=200).contains(&coarse_sigma),
-            "flooding noise out of range"
-        );
-        let c = exp_of_minus_one_over(2 * u128::from(coarse_sigma) * u128::from(coarse_sigma));
-        let c_squared = multiply_fixed(c, c);
-        let (mut weight, mut ratio) = (ONE, c);
-        let mut cumulative = vec![ONE >> WEIGHT_SHIFT];
-        for _ in 0..13 * coarse_sigma {
-            weight = multiply_fixed(weight, ratio);
-            ratio = multiply_fixed(ratio, c_squared);
-            let last = cumulative[cumulative.len() - 1];
-            cumulative.push(last + 2 * (weight >> WEIGHT_SHIFT));
-        }
-        let total = cumulative[cumulative.len() - 1];
-        Self {
-            shift,
-            cumulative,
-            total,
-        }
-    }
-
-    /// P(G = x) for x = 0, 1, …: what the table says, for the statistical tests.
-    pub fn coarse_probabilities(&self) -> Vec<f64> {
-        let total = self.total as f64;
-        let mut below = 0u128;
-        let mut probabilities: Vec<f64> = Vec::with_capacity(self.cumulative.len());
-        for bound in &self.cumulative {
-            let mass = (bound - below) as f64 / total;
-            probabilities.push(if probabilities.is_empty() {
-                mass
-            } else {
-                mass / 2.0
-            });
-            below = *bound;
-        }
-        probabilities
-    }
-
-    /// One value; draws five words.
-    pub fn sample(&self, stream: &mut Stream) -> i64 {
-        let mut words = Zeroizing::new([0u64; 5]);
-        stream.fill(&mut *words);
-        let uniform = multiply_high(
-            u128::from(words[0]) << 64 | u128::from(words[1]),
-            self.total,
-        );
-        let mut magnitude = 0i64;
-        for bound in &self.cumulative {
-            // 1 when uniform >= bound: both are below 2^127
-            magnitude += ((bound - 1).wrapping_sub(uniform) >> 127) as i64;
-        }
-        let sign = -((words[2] & 1) as i64);
-        let coarse = (magnitude ^ sign) - sign;
-        let fine = (words[3] >> (64 - self.shift)) as i64 + (words[4] >> (64 - self.shift)) as i64;
-        (coarse << self.shift) + fine - (1 << self.shift)
-    }
-}
-
-/// 1 in the fixed point of the weights.
-const ONE: u128 = 1 << 126;
-/// Keeps the sum of all weights (≤ 2·13·200) below 2^127.
-const WEIGHT_SHIFT: u32 = 12;
-
-/// exp(−1/`denominator`) in fixed point: 1 − t₁ + t₂ − …, t_k = t_(k−1) / (k·denominator).
-fn exp_of_minus_one_over(denominator: u128) -> u128 {
-    let (mut sum, mut term, mut index) = (ONE, ONE, 0u128);
-    loop {
-        index += 1;
-        term /= denominator * index;
-        if term == 0 {
-            return sum;
-        }
-        sum = if index % 2 == 1 {
-            sum - term
-        } else {
-            sum + term
-        };
-    }
-}
-
-fn multiply_fixed(left: u128, right: u128) -> u128 {
-    // both are at most 2^126, so the product is below 2^252 and its top fits after the shift
-    multiply_high(left << 1, right << 1)
-}
-
-/// The upper half of the 256-bit product.
-fn multiply_high(left: u128, right: u128) -> u128 {
-    let mask = u128::from(u64::MAX);
-    let (left_high, left_low) = (left >> 64, left & mask);
-    let (right_high, right_low) = (right >> 64, right & mask);
-    let low = left_low * right_low;
-    let middle = left_high * right_low + (low >> 64);
-    let other = left_low * right_high + (middle & mask);
-    left_high * right_high + (middle >> 64) + (other >> 64)
 }

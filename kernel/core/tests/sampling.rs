@@ -103,6 +103,20 @@ fn paths_draw_the_same_values_and_leave_the_stream_at_the_same_word() {
 }
 
 #[test]
+fn floods_are_the_same_on_every_path_and_one_by_one() {
+    let flood = Flood::new(47, 107);
+    for len in [0, 1, 5, 64, 65, 200] {
+        let mut one_by_one = stream(9);
+        let expected: Vec<i64> = (0..len).map(|_| flood.sample(&mut one_by_one)).collect();
+        for path in simd::available() {
+            let (mut stream, mut drawn) = (Stream::new_on(path, &[6; 32], 9), vec![0; len]);
+            flood.fill_on(path, &mut stream, &mut drawn);
+            assert_eq!(drawn, expected, "{} {len}", path.name());
+        }
+    }
+}
+
+#[test]
 fn streams_are_the_same_on_every_path_however_they_are_read() {
     let run = |path: Path| {
         let mut stream = Stream::new_on(path, &[8; 32], 5);

@@ -492,12 +492,15 @@ impl Host {
                 let lane = (query as u64) << 32 | (task % tasks) as u64;
                 let mut stream = Stream::new(&key, lane);
                 let of_task = &places[first..rows.min(first + ROWS_A_TASK)];
+                let mut noise = Zeroizing::new([0; ROWS_A_TASK]);
+                let noise = &mut noise[..of_task.len()];
+                self.flood.fill(&mut stream, noise);
                 let terms = &summing.dummy_terms[query * rows + first..];
                 of_task
                     .iter()
                     .zip(terms)
-                    .map(|((index, slot), term)| {
-                        let noise = Zeroizing::new(self.flood.sample(&mut stream));
+                    .zip(noise)
+                    .map(|(((index, slot), term), noise)| {
                         let mut residues = [0; 3];
                         for (place, transform) in self.ring.transforms().iter().enumerate() {
                             let lane = query * primes + place;
@@ -530,11 +533,8 @@ impl Host {
     fn sum_at(&self, summing: &Summing, index: usize, slot: usize, lane: usize) -> u64 {
         let slots = self.rows.of(summing.features[index]) + 1;
         let group = lane / 8;
-        let before: usize = summing.groups[..group]
-            .iter()
-            .map(|group| group.lines(slots))
-            .sum();
-        let lines = &summing.tables[index][before..];
+        // all groups but the last are whole: a line a row
+        let lines = &summing.tables[index][group * slots..];
         words(lines)[slot * summing.groups[group].width + lane % 8]
     }
 }
