@@ -5,6 +5,8 @@
 //! order; nothing outside depends on that order.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
@@ -50,6 +52,8 @@ pub struct Transform {
     /// 2^52 mod p.
     wrap: Factor,
     #[cfg(target_arch = "x86_64")]
+    avx2: OnceLock<avx2::Tables>,
+    #[cfg(target_arch = "x86_64")]
     avx512: OnceLock<avx512::Tables>,
 }
 
@@ -73,6 +77,9 @@ macro_rules! vectors {
     ($path:ident, $name:ident($($argument:expr),*)) => {{
         assert!($path.is_available(), "a path that this processor has");
         match $path {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the path is available
+            Path::Avx2 => unsafe { avx2::$name($($argument),*) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the path is available
             Path::Avx512 => unsafe { avx512::$name($($argument),*) },
@@ -108,6 +115,8 @@ impl Transform {
             inverse: Vec::new(),
             degree_inverse: Factor::default(),
             wrap: Factor::default(),
+            #[cfg(target_arch = "x86_64")]
+            avx2: OnceLock::new(),
             #[cfg(target_arch = "x86_64")]
             avx512: OnceLock::new(),
         };
@@ -191,6 +200,8 @@ impl Transform {
         assert_eq!(data.len(), self.degree());
         match self.taken(path) {
             #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => avx2::forward(self, data),
+            #[cfg(target_arch = "x86_64")]
             Path::Avx512 => avx512::forward(self, data),
             _ => portable::forward(self, data),
         }
@@ -207,6 +218,11 @@ impl Transform {
     }
 
     #[cfg(target_arch = "x86_64")]
+    fn avx2(&self) -> &avx2::Tables {
+        self.avx2.get_or_init(|| avx2::Tables::new(self))
+    }
+
+    #[cfg(target_arch = "x86_64")]
     fn avx512(&self) -> &avx512::Tables {
         self.avx512.get_or_init(|| avx512::Tables::new(self))
     }
@@ -219,6 +235,10 @@ impl Transform {
     /// As [`Transform::forward_small`], on a given path.
     pub fn forward_small_on(&self, path: Path, coefficients: &[i8], out: &mut [u64]) {
         assert_eq!(coefficients.len(), self.degree());
+        #[cfg(target_arch = "x86_64")]
+        if self.taken(path) == Path::Avx2 {
+            return avx2::forward_small(self, coefficients, out);
+        }
         for (value, coefficient) in out.iter_mut().zip(coefficients) {
             *value = self.prime.wrapping_add_signed(i64::from(*coefficient));
         }
@@ -243,9 +263,12 @@ impl Transform {
             (1..=degree).contains(&codes.len()),
             "a code for each coefficient at most"
         );
-        #[cfg(target_arch = "x86_64")]
-        if self.taken(path) == Path::Avx512 {
-            return avx512::forward_mirrored(self, codes, code, out);
+        match self.taken(path) {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => return avx2::forward_mirrored(self, codes, code, out),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => return avx512::forward_mirrored(self, codes, code, out),
+            _ => {}
         }
         out.fill(0);
         // X^(−c) = −X^(N−c) for c > 0
@@ -269,6 +292,8 @@ impl Transform {
     pub fn inverse_unscaled_on(&self, path: Path, data: &mut [u64]) {
         assert_eq!(data.len(), self.degree());
         match self.taken(path) {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => avx2::inverse_unscaled(self, data),
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => avx512::inverse_unscaled(self, data),
             _ => portable::inverse_unscaled(self, data),
@@ -343,10 +368,11 @@ impl Transform {
         }
     }
 
-    /// Makes room for [`LAZY_PRODUCTS`] more products; at most 2^12 times.
-    pub fn carry_on(&self, _path: Path, sums: &mut [u64]) {
+    /// Makes room for [`LAZY_PRODUCTS`] more products; at most three times.
+    pub fn carry_on(&self, path: Path, sums: &mut [u64]) {
         let (low, high) = sums.split_at_mut(sums.len() / 2);
-        for (low, high) in low.iter_mut().zip(high) {
+        let done = vectors!(path, carry(low, high));
+        for (low, high) in low.iter_mut().zip(high).skip(done) {
             *high += *low >> 52;
             *low &= LOW;
         }
@@ -397,20 +423,38 @@ pub fn slot(index: usize, degree: usize) -> usize {
 /// Smaller transforms are portable on every path.
 const LEAST_VECTOR_DEGREE: usize = 64;
 
-/// Layers of each pass after the first three: those within a row of N/8, then the three over rows.
-fn passes(degree: usize) -> impl Iterator<Item = u32> {
-    let mut left = degree.ilog2() - 6;
-    std::iter::from_fn(move || {
-        let layers = match left {
-            0 => return None,
-            1..=4 => left,
-            5 | 6 => 3,
-            _ => 4,
-        };
-        left -= layers;
-        Some(layers)
-    })
-    .chain(std::iter::once(3))
+/// The sums of eight coefficients, one of each row of N/8, after three layers, for each choice of zeros and ones.
+///
+/// `powers` are root^bitreverse(i); the lowest bit is the first row's coefficient.
+#[cfg(target_arch = "x86_64")]
+fn bit_sums(transform: &Transform, powers: &[Factor]) -> Vec<[u64; 8]> {
+    let rows: [[u64; 8]; 8] = std::array::from_fn(|row| {
+        let mut values = [0; 8];
+        values[row] = 1;
+        for (groups, half) in [(1, 4), (2, 2), (4, 1)] {
+            for group in 0..groups {
+                for place in 2 * half * group..2 * half * group + half {
+                    let product = transform.multiply(values[place + half], powers[groups + group]);
+                    let kept = values[place];
+                    values[place] = transform.add(kept, product);
+                    values[place + half] = transform.subtract(kept, product);
+                }
+            }
+        }
+        values
+    });
+    let choices = (0..256usize).map(|bits| {
+        let mut sum = [0; 8];
+        for (row, values) in rows.iter().enumerate() {
+            if bits >> row & 1 == 1 {
+                for (sum, value) in sum.iter_mut().zip(values) {
+                    *sum = transform.add(*sum, *value);
+                }
+            }
+        }
+        sum
+    });
+    choices.collect()
 }
 
 /// base^exponent mod prime.

@@ -13,7 +13,7 @@ pub const VARIABLE: &str = "HANSE_KERNEL_PATH";
 pub enum Path {
     /// What every processor has.
     Portable,
-    /// AVX2, AES-NI, PCLMULQDQ, BMI2: x86-64 since 2013, Hygon as well.
+    /// AVX2, FMA, AES-NI, PCLMULQDQ, BMI2: x86-64 since 2013, Hygon as well.
     Avx2,
     /// AVX-512 F, BW, DQ, VL, VBMI, IFMA, VNNI, and VAES, VPCLMULQDQ, GFNI: Ice Lake, Zen 4 and later.
     Avx512,
@@ -37,6 +37,7 @@ impl Path {
     pub fn is_available(self) -> bool {
         let avx2 = || {
             is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("aes")
                 && is_x86_feature_detected!("pclmulqdq")
                 && is_x86_feature_detected!("bmi2")

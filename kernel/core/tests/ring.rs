@@ -62,6 +62,12 @@ fn primes() -> Vec<u64> {
     primes
 }
 
+/// Those of [`primes`] that have a transform of this degree.
+fn primes_of(degree: usize) -> impl Iterator<Item = u64> {
+    let order = 2 * degree as u64;
+    primes().into_iter().filter(move |prime| prime % order == 1)
+}
+
 /// Fermat's test with several bases: enough for a choice of test primes.
 fn is_prime(candidate: u64) -> bool {
     [2, 3, 5, 7, 11, 13]
@@ -252,7 +258,7 @@ fn a_transform_evaluates_at_the_odd_powers_of_a_root() {
 fn paths_agree_on_lazy_columns_of_every_size() {
     for log in 3..=13 {
         let degree = 1 << log;
-        for prime in primes() {
+        for prime in primes_of(degree) {
             let transform = Transform::new(prime, degree);
             let run = |path: Path| {
                 let mut values = words(2, degree, 4 * prime);
@@ -286,6 +292,40 @@ fn paths_agree_on_lazy_columns_of_every_size() {
 }
 
 #[test]
+fn paths_agree_on_columns_that_grow_the_most() {
+    // what is added up doubles in each layer when all is one number, and half of p is the most that a number can be
+    for log in 6..=13 {
+        let degree = 1 << log;
+        for prime in primes_of(degree) {
+            let transform = Transform::new(prime, degree);
+            for value in [prime / 2, prime / 2 + 1, 2 * prime - 1] {
+                for period in [0, 1, 2, degree / 8, degree / 2] {
+                    let column: Vec<u64> = (0..degree)
+                        .map(|place| {
+                            if place & period == 0 {
+                                value
+                            } else {
+                                prime - value % prime
+                            }
+                        })
+                        .collect();
+                    let run = |path: Path| {
+                        let (mut values, mut coefficients) = (column.clone(), column.clone());
+                        transform.forward_on(path, &mut values);
+                        transform.inverse_unscaled_on(path, &mut coefficients);
+                        [values, coefficients].map(|column| reduced(&column, prime))
+                    };
+                    let expected = run(Path::Portable);
+                    for path in simd::available() {
+                        assert_eq!(run(path), expected, "{} {prime} {degree}", path.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn mirrored_indicators_are_sums_of_negative_powers() {
     for (degree, counts) in [
         (8, [1, 8]),
@@ -299,7 +339,7 @@ fn mirrored_indicators_are_sums_of_negative_powers() {
             .iter()
             .map(|word| *word as u8 * 63)
             .collect();
-        for prime in primes() {
+        for prime in primes_of(degree) {
             let transform = Transform::new(prime, degree);
             for (count, code) in counts.into_iter().zip([252, 0]) {
                 let mut expected = vec![0; degree];
@@ -387,6 +427,38 @@ fn sums_of_products_stay_exact_through_as_many_as_are_allowed() {
             let mut out = vec![0; LEN];
             transform.reduce_sums_on(path, &sums, &mut out);
             assert_eq!(out, vec![expected; LEN], "{} {prime}", path.name());
+        }
+    }
+}
+
+#[test]
+fn sums_of_any_products_are_those_of_wide_integers() {
+    const LEN: usize = 133;
+    for prime in primes() {
+        let transform = Transform::new(prime, 8);
+        for path in simd::available() {
+            let (mut sums, mut out) = (vec![0; 2 * LEN], vec![0; LEN]);
+            let mut expected = vec![0u128; LEN];
+            for round in 0..24 {
+                let (x, y) = (
+                    words(10 + round, LEN, 1 << 52),
+                    words(40 + round, LEN, prime),
+                );
+                transform.multiply_accumulate_on(path, &mut sums, &x, &y);
+                if round % 10 == 9 {
+                    transform.carry_on(path, &mut sums);
+                }
+                for (sum, (x, y)) in expected.iter_mut().zip(x.iter().zip(&y)) {
+                    *sum = (*sum + u128::from(*x) * u128::from(*y)) % u128::from(prime);
+                }
+                transform.reduce_sums_on(path, &sums, &mut out);
+                let found = out.iter().map(|value| u128::from(*value));
+                assert!(
+                    found.eq(expected.iter().copied()),
+                    "{} {prime} {round}",
+                    path.name()
+                );
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use std::arch::x86_64::*;
 
 use crate::memory::Words;
 
-use super::{Factor, LOW, Transform, passes};
+use super::{Factor, LOW, Transform, bit_sums};
 
 /// All that this path keeps of a transform.
 #[derive(Clone, Debug)]
@@ -85,31 +85,7 @@ impl Bits {
     /// Of the transform whose powers these are: the sums of eight coefficients, one of each row, after three layers.
     pub(super) fn new(transform: &Transform, powers: &[Factor]) -> Self {
         let offset = 2 * u64::from(powers.len().ilog2() - 3) * transform.prime;
-        let rows: [[u64; 8]; 8] = std::array::from_fn(|row| {
-            let mut values = [0; 8];
-            values[row] = 1;
-            for (groups, half) in [(1, 4), (2, 2), (4, 1)] {
-                for group in 0..groups {
-                    for place in 2 * half * group..2 * half * group + half {
-                        let product =
-                            transform.multiply(values[place + half], powers[groups + group]);
-                        let kept = values[place];
-                        values[place] = transform.add(kept, product);
-                        values[place + half] = transform.subtract(kept, product);
-                    }
-                }
-            }
-            values
-        });
-        let lines = (0..256usize).map(|bits| {
-            let mut sum = [0; 8];
-            for (row, values) in rows.iter().enumerate() {
-                if bits >> row & 1 == 1 {
-                    for (sum, value) in sum.iter_mut().zip(values) {
-                        *sum = transform.add(*sum, *value);
-                    }
-                }
-            }
+        let lines = bit_sums(transform, powers).into_iter().map(|sum| {
             if is_roomy(transform) {
                 sum.map(|value| value + offset)
             } else {
@@ -494,6 +470,22 @@ unsafe fn pass_of<const ROOMY: bool, const FORWARD: bool, const LAST: bool>(
             _ => pass::<ROOMY, FORWARD, LAST, 16>(k, data, shape, table),
         }
     }
+}
+
+/// Layers of each pass after the first three: those within a row of N/8, then the three over rows.
+fn passes(degree: usize) -> impl Iterator<Item = u32> {
+    let mut left = degree.ilog2() - 6;
+    std::iter::from_fn(move || {
+        let layers = match left {
+            0 => return None,
+            1..=4 => left,
+            5 | 6 => 3,
+            _ => 4,
+        };
+        left -= layers;
+        Some(layers)
+    })
+    .chain(std::iter::once(3))
 }
 
 /// One of the passes after the first three layers.
@@ -886,6 +878,17 @@ pub(super) fn multiply_accumulate(
         }
     });
     x.len() / 8 * 8
+}
+
+/// Makes `low` a number below 2^52 again, of the whole lines.
+#[target_feature(enable = "avx512f")]
+pub(super) fn carry(low: &mut [u64], high: &mut [u64]) -> usize {
+    let done = low.len() / 8 * 8;
+    for (low, high) in low[..done].iter_mut().zip(high) {
+        *high += *low >> 52;
+        *low &= LOW;
+    }
+    done
 }
 
 /// out ← low + 2^52·high mod p of the whole lines; columns of one length.
