@@ -75,9 +75,6 @@ pub const S138: Parameters = Parameters {
 /// All sets, the fewest bytes a sample and a row first, finest last.
 pub const SETS: [&Parameters; 3] = [&S100, &S105, &S138];
 
-/// Below this many samples the finest set costs little and is taken.
-pub const FINE_BELOW_SAMPLES: usize = 1 << 17;
-
 /// More blocks than this would overflow the lazy sums of set-up.
 pub const MAX_BLOCKS: usize = 4096;
 
@@ -87,12 +84,12 @@ pub const LEAST_MARGIN: f64 = 8.0;
 /// How fine the numbers of a job are to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// By the number of samples.
-    Auto,
-    /// The finest set that fits, whatever it costs.
-    Fine,
-    /// The set of fewest bytes that fits.
+    /// 5 bits of g are enough.
     Coarse,
+    /// 8 bits of g are enough.
+    Medium,
+    /// 20 bits of g, whatever they cost.
+    Fine,
 }
 
 impl Parameters {
@@ -103,8 +100,8 @@ impl Parameters {
     /// The set for this many samples, when the largest row that will be sent has `largest_row` samples and the hint
     /// is to serve `answers` (rows × queries). None when no set fits.
     ///
-    /// Sets are in the order of their bytes a sample, bytes a row of the hint, and work: the first that fits is the
-    /// cheapest. Below [`FINE_BELOW_SAMPLES`] the finest is taken unless `precision` says otherwise.
+    /// Sets are in the order of their bytes a sample, bytes a row of the hint, and work: the first that is as fine as
+    /// `precision` says and fits is the cheapest.
     pub fn choose(
         samples: usize,
         largest_row: usize,
@@ -117,16 +114,12 @@ impl Parameters {
                 && answers <= set.answer_cap()
                 && set.margin(largest_row) >= LEAST_MARGIN
         };
-        let fine = match precision {
-            Precision::Auto => samples < FINE_BELOW_SAMPLES,
-            Precision::Fine => true,
-            Precision::Coarse => false,
+        let coarser = match precision {
+            Precision::Coarse => 0,
+            Precision::Medium => 1,
+            Precision::Fine => 2,
         };
-        if fine {
-            SETS.into_iter().rev().find(fits)
-        } else {
-            SETS.into_iter().find(fits)
-        }
+        SETS.into_iter().skip(coarser).find(fits)
     }
 
     pub fn max_row_samples(&self) -> usize {

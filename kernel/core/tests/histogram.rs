@@ -1351,19 +1351,22 @@ fn the_set_follows_samples_largest_row_answers_and_precision() {
     let choose = |samples, largest_row, answers, precision| {
         Parameters::choose(samples, largest_row, answers, precision).map(|set| set.name)
     };
-    let auto =
-        |samples, largest_row, answers| choose(samples, largest_row, answers, Precision::Auto);
-    assert_eq!(auto(50_000, 0, 0), Some("S138"));
-    assert_eq!(auto((1 << 17) - 1, 0, 0), Some("S138"));
-    assert_eq!(auto(1 << 17, 1 << 16, 0), Some("S100"));
-    assert_eq!(auto(1 << 17, (1 << 16) + 1, 0), Some("S105"));
-    assert_eq!(auto(1 << 17, (1 << 16) + 1, (1 << 22) + 1), Some("S138"));
-    assert_eq!(auto(1 << 18, (1 << 17) + 1, 0), Some("S138"));
-    assert_eq!(auto(1 << 22, (1 << 20) + 1, 0), None);
-    assert_eq!(auto(1 << 17, 1, (1 << 28) + 1), None);
-    assert_eq!(auto((1 << 24) + 1, 1, 1), Some("S138"));
-    assert_eq!(auto((1 << 25) + 1, 1, 1), None);
-    assert_eq!(choose(100, 10, 1, Precision::Coarse), Some("S100"));
+    let coarse =
+        |samples, largest_row, answers| choose(samples, largest_row, answers, Precision::Coarse);
+    assert_eq!(coarse(100, 10, 1), Some("S100"));
+    assert_eq!(coarse(1 << 17, 1 << 16, 0), Some("S100"));
+    assert_eq!(coarse(1 << 17, (1 << 16) + 1, 0), Some("S105"));
+    assert_eq!(coarse(1 << 17, (1 << 16) + 1, (1 << 22) + 1), Some("S138"));
+    assert_eq!(coarse(1 << 18, (1 << 17) + 1, 0), Some("S138"));
+    assert_eq!(coarse(1 << 22, (1 << 20) + 1, 0), None);
+    assert_eq!(coarse(1 << 17, 1, (1 << 28) + 1), None);
+    assert_eq!(coarse((1 << 24) + 1, 1, 1), Some("S138"));
+    assert_eq!(coarse((1 << 25) + 1, 1, 1), None);
+    assert_eq!(choose(50_000, 0, 0, Precision::Medium), Some("S105"));
+    assert_eq!(
+        choose(50_000, 0, (1 << 22) + 1, Precision::Medium),
+        Some("S138")
+    );
     assert_eq!(choose(1 << 20, 10, 1, Precision::Fine), Some("S138"));
     assert_eq!(Parameters::named("S138"), Some(&S138));
     assert_eq!(Parameters::named("S99"), None);

@@ -109,12 +109,12 @@ fn histogram_set_for(
     precision: &str,
 ) -> PyResult<Option<&'static str>> {
     let precision = match precision {
-        "auto" => Precision::Auto,
-        "fine" => Precision::Fine,
         "coarse" => Precision::Coarse,
+        "medium" => Precision::Medium,
+        "fine" => Precision::Fine,
         other => {
             return Err(PyValueError::new_err(format!(
-                "precision is auto, fine or coarse, not {other:?}"
+                "precision is coarse, medium or fine, not {other:?}"
             )));
         }
     };

@@ -52,7 +52,8 @@ __all__ = [
 
 Buffer = bytes | bytearray | memoryview | NDArray[np.uint8]
 Mask = NDArray[np.uint8] | NDArray[np.bool_] | None
-Precision = Literal["auto", "fine", "coarse"]
+Precision = Literal["coarse", "medium", "fine"]
+"""At least 5, 8 or 20 bits of g, and 4, 7 or 18 of h."""
 
 BLOCK: int = _kernel.HISTOGRAM_BLOCK
 """Samples of one block."""
@@ -133,13 +134,12 @@ def parameter_set(name: str) -> ParameterSet:
 
 
 def choose(
-    samples: int, largest_row: int = 0, matrix_rows: int = 0, queries: int = 0, precision: Precision = "auto"
+    samples: int, largest_row: int = 0, matrix_rows: int = 0, queries: int = 0, precision: Precision = "coarse"
 ) -> ParameterSet:
-    """The set for a job: the finest below 2^17 samples, else the one of fewest bytes and least work, of those that fit.
+    """The set for a job: of those that fit and are as fine as ``precision`` says, the one of fewest bytes.
 
     A set fits when it takes the samples and the largest row with a margin of at least 8 σ, and ``matrix_rows`` ×
-    ``queries`` answers of one hint. ``precision`` "fine" and "coarse" take the finest or the
-    cheapest whatever the samples.
+    ``queries`` answers of one hint.
 
     Raises ``ValueError`` when none fits.
     """

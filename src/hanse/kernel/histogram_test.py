@@ -93,14 +93,13 @@ def test_the_sets_are_the_documented_ones() -> None:
 
 
 def test_the_set_follows_samples_largest_row_answers_and_precision() -> None:
-    assert histogram.choose((1 << 17) - 1).name == "S138"
     assert histogram.choose(1 << 17).name == "S100"
+    assert histogram.choose(1 << 17, precision="medium").name == "S105"
     assert histogram.choose(1 << 20, largest_row=70_000).name == "S105"
     assert histogram.choose(1 << 20, largest_row=70_000, matrix_rows=3000, queries=2000).name == "S138"
     assert histogram.choose(1 << 20, largest_row=(1 << 17) + 1).name == "S138"
     assert histogram.choose(1 << 20, precision="fine").name == "S138"
-    assert histogram.choose(1000, precision="coarse").name == "S100"
-    assert histogram.choose(100_000, largest_row=90_000, precision="coarse").name == "S105"
+    assert histogram.choose(100_000, largest_row=90_000).name == "S105"
     with pytest.raises(ValueError, match="no histogram parameter set takes 2000000 samples, a largest row of 1048577"):
         histogram.choose(2_000_000, largest_row=(1 << 20) + 1)
     with pytest.raises(ValueError, match="there are S100, S105, S138"):

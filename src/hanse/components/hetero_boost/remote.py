@@ -298,7 +298,7 @@ def _parameters(settings: Settings, columns: Sequence[RemoteColumns], samples: i
     answered = max(remote.answered for remote in columns)
     queries = settings.trees * settings.queries_per_round
     try:
-        parameters = histogram.choose(samples, largest, answered, queries, settings.precision)
+        parameters = histogram.choose(samples, largest, answered, queries, settings.precision_for(samples))
     except ValueError as error:
         remedy = "train on fewer rows, fewer or shallower trees, or set precision to auto"
         raise fault("rows.too_many", str(error), remedy, step="set-up") from error
