@@ -96,18 +96,16 @@ impl Ring {
     }
 }
 
-/// A uniform element in the transform domain, with quotients: a factor of many products.
+/// A uniform element in the transform domain: a factor of many products.
 pub struct PublicElement {
-    /// `factors[prime][slot]`.
-    factors: Vec<Vec<Factor>>,
-    /// The same without quotients.
+    /// `values[prime][slot]`.
     values: Vec<Vec<u64>>,
 }
 
 impl PublicElement {
     /// Element `index` of the public part that `seed` stands for, sampled directly in the transform domain.
     pub fn expand(ring: &Ring, parameters: &Parameters, seed: &Seed, index: u64) -> Self {
-        let values: Vec<Vec<u64>> = ring
+        let values = ring
             .transforms
             .iter()
             .enumerate()
@@ -124,20 +122,9 @@ impl PublicElement {
                     &mut values,
                 );
                 values
-            })
-            .collect();
-        let factors = values
-            .iter()
-            .zip(&ring.transforms)
-            .map(|(values, transform)| {
-                values
-                    .iter()
-                    .map(|value| transform.factor(*value))
-                    .collect()
             });
         Self {
-            factors: factors.collect(),
-            values,
+            values: values.collect(),
         }
     }
 
@@ -145,12 +132,6 @@ impl PublicElement {
     #[inline]
     pub fn values(&self, place: usize) -> &[u64] {
         &self.values[place]
-    }
-
-    /// Factors modulo prime number `place`.
-    #[inline]
-    pub fn factors(&self, place: usize) -> &[Factor] {
-        &self.factors[place]
     }
 }
 

@@ -400,11 +400,7 @@ impl<'a> Reference<'a> {
                 .iter()
                 .enumerate()
                 .map(|(place, transform)| {
-                    let mut values: Vec<u64> = element
-                        .factors(place)
-                        .iter()
-                        .map(|factor| factor.value)
-                        .collect();
+                    let mut values = element.values(place).to_vec();
                     transform.inverse_unscaled(&mut values);
                     values
                         .into_iter()

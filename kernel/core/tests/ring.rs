@@ -481,13 +481,7 @@ fn public_words(set: &Parameters, index: u64) -> Vec<u64> {
     let ring = Ring::new(set);
     let element = PublicElement::expand(&ring, set, &[5; 32], index);
     (0..set.primes.len())
-        .flat_map(|place| {
-            element
-                .factors(place)
-                .iter()
-                .map(|factor| factor.value)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|place| element.values(place).to_vec())
         .collect()
 }
 

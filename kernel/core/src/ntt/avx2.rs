@@ -10,7 +10,8 @@
 //! bound and says before which passes all numbers are reduced to p/2. For primes of 50 bits these are half of the passes on the
 //! way there and all on the way back, for those of 35 bits none.
 //!
-//! Lines of eight lanes are in the order of the wider path, see [`super::slot`]; a register is half of a line.
+//! Lines of eight lanes are in the order of the wider path, see [`super::slot`]; a register is half of a line. Both halves go
+//! through the layers side by side: a product's steps wait for one another, about 17 cycles a layer.
 
 use std::arch::x86_64::*;
 
@@ -373,16 +374,16 @@ unsafe fn inverse_pair<const LINES: usize>(
 /// The pairs of layers one after the other, each with the number of its factor.
 macro_rules! network {
     ($pair:ident, $k:ident, $v:ident, $table:ident; $($x:literal $y:literal $w:literal),* $(,)?) => {
-        $( $pair($k, $v, $x, $y, $table, $w); )*
+        $( $pair($k, &mut $v[0], $x, $y, $table, $w); $pair($k, &mut $v[1], $x, $y, $table.add(4), $w); )*
     };
 }
 
-/// `LINES` = 2^layers registers through so many layers.
+/// `LINES` = 2^layers lines, half by half, through so many layers.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn forward_lines<const LINES: usize>(
     k: &Constants,
-    v: &mut [__m256d; LINES],
+    v: &mut [[__m256d; LINES]; 2],
     table: *const u64,
 ) {
     // SAFETY: the caller's table has LINES − 1 factors
@@ -407,7 +408,7 @@ unsafe fn forward_lines<const LINES: usize>(
 #[target_feature(enable = "avx2,fma")]
 unsafe fn inverse_lines<const LINES: usize>(
     k: &Constants,
-    v: &mut [__m256d; LINES],
+    v: &mut [[__m256d; LINES]; 2],
     table: *const u64,
 ) {
     // SAFETY: the caller's table has LINES − 1 factors
@@ -442,7 +443,7 @@ fn transpose(v: [__m256d; 4]) -> [__m256d; 4] {
     ]
 }
 
-/// One step over half-lines.
+/// One step over lines.
 ///
 /// # Safety
 /// `data` has all lines of the step, and `table` LINES − 1 factors for each group.
@@ -457,14 +458,15 @@ unsafe fn pass<const FORWARD: bool, const OUTER: bool, const REDUCE: bool, const
     for group in 0..step.groups {
         for row in 0..step.rows {
             for inner in 0..step.inner {
-                for half in [0, 4] {
-                    let first = 8 * (row * step.row + group * step.group + inner) + half;
-                    // SAFETY: as the caller says
-                    unsafe {
-                        let at = data.add(first);
-                        let mut v = [k.prime; LINES];
-                        for (index, v) in v.iter_mut().enumerate() {
-                            let from = at.add(8 * index * step.stride);
+                let first = 8 * (row * step.row + group * step.group + inner);
+                // SAFETY: as the caller says
+                unsafe {
+                    let at = data.add(first);
+                    let mut v = [[k.prime; LINES]; 2];
+                    for index in 0..LINES {
+                        for half in 0..2 {
+                            let from = at.add(8 * index * step.stride + 4 * half);
+                            let v = &mut v[half][index];
                             *v = if !FORWARD && OUTER {
                                 to_doubles(k, load_words(from))
                             } else {
@@ -474,17 +476,20 @@ unsafe fn pass<const FORWARD: bool, const OUTER: bool, const REDUCE: bool, const
                                 *v = reduce(k, *v);
                             }
                         }
-                        if FORWARD {
-                            forward_lines(k, &mut v, table.add(half));
-                        } else {
-                            inverse_lines(k, &mut v, table.add(half));
-                        }
-                        for (index, v) in v.iter().enumerate() {
-                            let to = at.add(8 * index * step.stride);
+                    }
+                    if FORWARD {
+                        forward_lines(k, &mut v, table);
+                    } else {
+                        inverse_lines(k, &mut v, table);
+                    }
+                    for index in 0..LINES {
+                        for half in 0..2 {
+                            let (to, v) =
+                                (at.add(8 * index * step.stride + 4 * half), v[half][index]);
                             if FORWARD && OUTER {
-                                store_words(to, to_words(k, reduce(k, *v), out));
+                                store_words(to, to_words(k, reduce(k, v), out));
                             } else {
-                                store(to, *v);
+                                store(to, v);
                             }
                         }
                     }
@@ -572,8 +577,8 @@ unsafe fn enter<const SMALL: bool>(
                         reduce(k, to_doubles(k, load_words(data.add(place))))
                     };
                 }
-                forward_lines(k, v, table.as_ptr());
             }
+            forward_lines(k, &mut halves, table.as_ptr());
             for (half, [a, b, c, d, e, f, g, h]) in halves.into_iter().enumerate() {
                 let (left, right) = (transpose([a, b, c, d]), transpose([e, f, g, h]));
                 for (index, (left, right)) in left.into_iter().zip(right).enumerate() {
@@ -640,8 +645,8 @@ unsafe fn leave<const REDUCE: bool>(k: &Constants, data: *mut u64, row: usize, t
                         *v = reduce(k, *v);
                     }
                 }
-                inverse_lines(k, v, table.as_ptr());
             }
+            inverse_lines(k, &mut halves, table.as_ptr());
             for (half, v) in halves.iter().enumerate() {
                 for (index, v) in v.iter().enumerate() {
                     let to = data.add(8 * (column + index * row) + 4 * half);
@@ -713,19 +718,21 @@ unsafe fn pass_bits<const LINES: usize>(
 ) {
     for row in 0..8 {
         for inner in 0..step.stride {
-            for half in [0, 4] {
-                // SAFETY: as the caller says; there are 256 lines of sums
-                unsafe {
-                    let mut v = [k.prime; LINES];
-                    for (index, v) in v.iter_mut().enumerate() {
-                        let found = *bits.get_unchecked(8 * (index * step.stride + inner) + row);
-                        *v = load(sums.as_ptr().add(8 * usize::from(found) + half));
-                    }
-                    forward_lines(k, &mut v, factors.add(half));
-                    for (index, v) in v.iter().enumerate() {
-                        let line = row * step.row + inner + index * step.stride;
-                        store(out.add(8 * line + half), *v);
-                    }
+            // SAFETY: as the caller says; there are 256 lines of sums
+            unsafe {
+                let mut v = [[k.prime; LINES]; 2];
+                let [low, high] = &mut v;
+                for (index, (low, high)) in low.iter_mut().zip(high).enumerate() {
+                    let found = *bits.get_unchecked(8 * (index * step.stride + inner) + row);
+                    let line = sums.as_ptr().add(8 * usize::from(found));
+                    (*low, *high) = (load(line), load(line.add(4)));
+                }
+                forward_lines(k, &mut v, factors);
+                let [low, high] = v;
+                for (index, (low, high)) in low.into_iter().zip(high).enumerate() {
+                    let line = out.add(8 * (row * step.row + inner + index * step.stride));
+                    store(line, low);
+                    store(line.add(4), high);
                 }
             }
         }
