@@ -118,13 +118,18 @@ class Host:
             offered = {setup.id: setup for setup in kept if setup.parameters == parameters.name}
             me.guest.must(opening.setup in offered, "a set-up that I offered, with its parameter set")
             before = offered[opening.setup]
-            answered = me.disclosure.used * len(found.answered)
+            answered, counted = me.disclosure.used * len(found.answered), 0
             self._matrix = await asyncio.to_thread(
                 HostRows.resume, parameters, before.public_seed, before.secret_seed, *found.matrix, answered=answered
             )
         else:
             await self._set_up(parameters, seed, digest)
-        self._most = exposure.most_queries(found.smallest, samples, me.disclosure.limit)
+            counted = me.disclosure.used
+        # whatever other jobs go on with the same set-up at the same time, all are counted together
+        self._most = min(
+            exposure.most_queries(found.smallest, samples, me.disclosure.limit),
+            counted + parameters.answer_cap // len(found.answered),
+        )
         if fresh:
             me.checkpoint(self.state)
 

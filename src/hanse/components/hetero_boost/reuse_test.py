@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hanse.components.hetero_boost import cells, exposure
+from hanse.components.hetero_boost import cells, exposure, setups
 from hanse.components.hetero_boost.hetero_boost import component
 from hanse.components.hetero_boost.hetero_boost_test import (
     BASE,
@@ -123,6 +123,30 @@ def test_a_set_up_serves_no_more_answers_than_its_cap() -> None:
     used = Disclosure(used=1 << 28, limit=1e12)
     _, recorder = job(two(parties()), later(first), disclosure=used)
     assert "Hint" in kinds(recorder)
+
+
+class Busy(MemoryAttempt):
+    """An attempt beside which others answer the same guest, so that the queries of one round are left to the set-up."""
+
+    cells: int
+
+    async def spend(self, queries: int, most: int | None = None) -> None:
+        self.spent = max(self.spent, (1 << 28) // self.cells - 2)
+        await super().spend(queries, most)
+
+
+def test_jobs_at_once_on_one_set_up_are_counted_together_against_its_cap() -> None:
+    first = later()
+    job(two(parties()), first)
+    host = Busy(after=first[PartyId("host-1")])
+    (setup,) = setups.list_setups(first[PartyId("guest")].kept, setups.GuestSetup)
+    (host.cells,) = setup.cells
+    recorder = Recorder()
+    attempts = {**later(first), PartyId("host-1"): host}
+    with pytest.raises(HanseError, match=r"disclosure\.limit"):
+        run(component, Settings.parse(BASE), two(parties()), disclosure=OPEN, attempts=attempts, wrap=recorder)
+    assert "Hint" not in kinds(recorder)
+    assert "Answers" in kinds(recorder), "those of the first round"
 
 
 def grid(attempts: Attempts) -> cells.Grid:
