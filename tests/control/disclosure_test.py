@@ -101,21 +101,23 @@ async def test_a_job_that_plans_more_than_a_dataset_may_tell_is_refused_before_a
 
 
 async def test_what_a_component_keeps_is_found_by_the_same_guests_next_job_on_the_same_dataset(trio: Trio) -> None:
-    async def kept_of(spec: PipelineSpec) -> str:
+    async def kept_of(spec: PipelineSpec) -> tuple[str, dict[str, str]]:
         job = await trio.bank.run(spec)
         await trio.telecom.wait(job, trio.telecom.is_running(job, "fit", 1))
         task = (trio.telecom.directory / "jobs" / job / "fit" / "1" / "task.json").read_text()
         await trio.bank.desk.cancel(job)
         await trio.telecom.end(job)
-        return msgspec.json.decode(task, type=AttemptSpec).kept
+        told = msgspec.json.decode(task, type=AttemptSpec)
+        return told.kept, told.kept_by_port
 
     fit = behaving({"always": "hang"}, *PARTIES)
     first, second, bare = [
         await kept_of(spec) for spec in (chain(data=reading(), fit=fit), chain(data=reading(), fit=fit), chain(fit=fit))
     ]
     (dataset,) = trio.telecom.read(lambda session: list(session.scalars(select(Dataset.id))))
-    assert first == second == str(trio.telecom.directory / "kept" / dataset / IDS["bank"] / fit.component)
-    assert bare == "", "nothing outlives the task where no dataset stands behind it"
+    folder = str(trio.telecom.directory / "kept" / dataset / IDS["bank"] / fit.component)
+    assert first == second == (folder, {"table": folder})
+    assert bare == ("", {}), "nothing outlives the task where no dataset stands behind it"
 
 
 def test_folders_of_many_datasets_have_names_that_fit(tmp_path: Path) -> None:

@@ -90,8 +90,9 @@ class AttemptSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
     `parties` are those that take part in this task, with their organisations. `directory` holds what this attempt
     writes (`outputs/<port>/`, `result.json`); `checkpoints` is shared by all attempts of the task, `kept` by all jobs
-    in which this component reads the same datasets for the same guest (empty when no dataset is read). `socket` and
-    `token` lead to the gateway; both are empty for a task that only one party has.
+    in which this component reads the same datasets for the same guest (empty when no dataset is read), and
+    `kept_by_port` what it would be for the datasets behind one input port alone. `socket` and `token` lead to the
+    gateway; both are empty for a task that only one party has.
     """
 
     job: JobId
@@ -106,6 +107,7 @@ class AttemptSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     directory: str
     checkpoints: str
     kept: str = ""
+    kept_by_port: dict[str, str] = {}
     socket: str = ""
     token: str = ""
     apply: bool = False

@@ -215,8 +215,9 @@ class Party:
         """This party's own folder (mode 0700) that outlives jobs: for what is dear to make and holds from job to job.
 
         There is one for each component, guest and set of this party's datasets that its inputs come from, so that
-        nothing made for one guest is met by another's job. Where no dataset stands behind the task, it goes when the
-        task has ended.
+        nothing made for one guest is met by another's job. Where datasets reach one input alone that may not be absent,
+        those are the set, whatever is given to the others: naming one more table makes no second folder. Where no
+        dataset stands behind the task, it goes when the task has ended.
 
         What lies here may be gone tomorrow and may be of other rows (a later version of the dataset, another
         alignment): a component checks what it finds against what it has before it uses it. Two jobs may be at work

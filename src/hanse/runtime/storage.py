@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -71,9 +72,16 @@ class Checkpoints:
         return self._directory / f"{mark[0]:08d}.{mark[1]}.checkpoint"
 
 
-def kept_folder(spec: AttemptSpec) -> Path:
-    """Return where the attempt finds what outlives jobs; without a dataset behind it, what outlives its attempts."""
-    return Path(spec.kept) if spec.kept else Path(spec.checkpoints) / KEPT_FOLDER
+def kept_folder(spec: AttemptSpec, needed: Iterable[str] = ()) -> Path:
+    """Return where the attempt finds what outlives jobs; without a dataset behind it, what outlives its attempts.
+
+    `needed` are the input ports that the component cannot do without. Where datasets reach one of these only, the
+    folder is that of these datasets: else who proposes a job could have a second folder for the same dataset by naming
+    another one for a port that may be empty.
+    """
+    named = {spec.kept_by_port[port] for port in needed if port in spec.kept_by_port} or {spec.kept}
+    kept = named.pop() if len(named) == 1 else spec.kept
+    return Path(kept) if kept else Path(spec.checkpoints) / KEPT_FOLDER
 
 
 def save_outputs(spec: AttemptSpec, inputs: dict[str, Value], outputs: dict[str, Value]) -> dict[str, Artefact]:

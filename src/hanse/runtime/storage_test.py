@@ -1,6 +1,17 @@
 from pathlib import Path
 
-from hanse.runtime.storage import Checkpoints
+import msgspec
+import pytest
+
+from hanse.components.hetero_boost.hetero_boost import component
+from hanse.core.ids import JobId, TaskName
+from hanse.core.roles import PartyId
+from hanse.core.specs import AttemptSpec
+from hanse.runtime.storage import Checkpoints, kept_folder
+
+SPEC = AttemptSpec(
+    JobId("job"), TaskName("fit"), 1, "hetero_boost", "2.0.0", PartyId("host-1"), {}, {}, {}, "attempt", "checkpoints"
+)
 
 
 def test_the_last_two_checkpoints_stay(tmp_path: Path) -> None:
@@ -44,3 +55,26 @@ def test_a_damaged_checkpoint_is_not_held(tmp_path: Path) -> None:
     (tmp_path / "00000003.1.checkpoint").write_bytes(b"")
     (tmp_path / "something else").write_bytes(b"")
     assert held.marks() == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("ports", "folder"),
+    [
+        ({"train": "kept/x"}, "kept/x"),
+        ({"train": "kept/x", "valid": "kept/v"}, "kept/x"),
+        ({"train": "kept/x", "valid": "kept/x+v", "warm": "kept/w"}, "kept/x"),
+        ({"valid": "kept/v"}, "kept/all"),
+        ({}, "kept/all"),
+    ],
+)
+def test_a_second_table_for_validation_gives_no_second_folder_and_so_no_second_grid(
+    ports: dict[str, str], folder: str
+) -> None:
+    spec = msgspec.structs.replace(SPEC, kept="kept/all", kept_by_port=ports)
+    assert kept_folder(spec, component.needs("host")) == Path(folder)
+
+
+def test_where_two_inputs_are_needed_the_datasets_behind_both_count() -> None:
+    spec = msgspec.structs.replace(SPEC, kept="kept/x+y", kept_by_port={"left": "kept/x", "right": "kept/y"})
+    assert kept_folder(spec, ("left", "right")) == Path("kept/x+y")
+    assert kept_folder(SPEC) == Path("checkpoints/kept")

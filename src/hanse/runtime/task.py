@@ -118,7 +118,8 @@ async def _work(spec: AttemptSpec, post: Post | None, tap: Wrap | None) -> dict[
     checkpoints.start_from(start)
     log.info("attempt.started", component=spec.component, version=spec.version, checkpoint=start)
     channel: Channel = SocketChannel(post) if post is not None else NoChannel()
-    surroundings: Attempt = NodeAttempt(post, checkpoints, start, storage.kept_folder(spec))
+    needed = component.needs(role_of(spec.party), apply=spec.apply)
+    surroundings: Attempt = NodeAttempt(post, checkpoints, start, storage.kept_folder(spec, needed))
     if tap is not None:
         channel, surroundings = tap(spec.party, channel, surroundings)
     me = Party(

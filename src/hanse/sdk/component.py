@@ -100,6 +100,10 @@ class Component:
             return {"model": Model, **_of_role(self.apply_inputs, role)}
         return _of_role(self.inputs, role)
 
+    def needs(self, role: Role, *, apply: bool = False) -> tuple[str, ...]:
+        """Return the input ports of a role that are never absent."""
+        return tuple(port for port in self.takes(role, apply=apply) if port not in self.optional)
+
     def gives(self, role: Role, *, apply: bool = False) -> Ports:
         """Return the output ports of a role by name."""
         return _of_role(self.apply_outputs if apply else self.outputs, role)

@@ -34,6 +34,17 @@ def datasets_of(spec: PipelineSpec, party: PartyId, name: TaskName) -> tuple[str
     return _names_in((spec.tasks[task] for task in upstream(spec, name)), party)
 
 
+def datasets_by_port(spec: PipelineSpec, party: PartyId, name: TaskName) -> dict[str, tuple[str, ...]]:
+    """Return, by input port of a task, the names of the party's datasets that reach it, sorted; none, no entry."""
+    sources = {
+        port: source_of(reference)[0]
+        for port, reference in spec.tasks[name].inputs.items()
+        if not reference.startswith(REFERENCE)
+    }
+    found = {port: datasets_of(spec, party, source) for port, source in sources.items()}
+    return {port: names for port, names in found.items() if names}
+
+
 def all_datasets_of(spec: PipelineSpec, party: PartyId) -> tuple[str, ...]:
     """Return the names of the party's datasets in the whole pipeline, sorted."""
     return _names_in(spec.tasks.values(), party)

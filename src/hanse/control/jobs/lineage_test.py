@@ -2,7 +2,15 @@
 
 import pytest
 
-from hanse.control.jobs.lineage import all_datasets_of, datasets_of, models_of, settings_of, source_of, upstream
+from hanse.control.jobs.lineage import (
+    all_datasets_of,
+    datasets_by_port,
+    datasets_of,
+    models_of,
+    settings_of,
+    source_of,
+    upstream,
+)
 from hanse.core.ids import TaskName
 from hanse.core.roles import GUEST, PartyId, host
 from hanse.core.specs import PipelineSpec, TaskSpec
@@ -37,6 +45,13 @@ SPEC = PipelineSpec(
 )
 def test_a_dataset_reaches_what_is_made_from_it(party: PartyId, task: str, names: tuple[str, ...]) -> None:
     assert datasets_of(SPEC, party, TaskName(task)) == names
+
+
+def test_datasets_are_told_apart_by_the_port_that_they_reach() -> None:
+    fit = TaskSpec("hetero_boost", inputs={"train": "align.table", "valid": "more.table", "warm": "model:model-0-fit"})
+    spec = PipelineSpec("credit", "risk", SPEC.parties, {**SPEC.tasks, TaskName("fit"): fit})
+    assert datasets_of(spec, host(1), TaskName("fit")) == ("calls", "extra")
+    assert datasets_by_port(spec, host(1), TaskName("fit")) == {"train": ("calls",), "valid": ("extra",)}
 
 
 def test_a_party_has_all_the_datasets_that_it_names() -> None:

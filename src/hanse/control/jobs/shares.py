@@ -13,7 +13,7 @@ from hanse.control.grants.service import Use, resolve
 from hanse.control.jobs import service
 from hanse.control.jobs.attempts import AttemptKey, Child
 from hanse.control.jobs.decisions import place
-from hanse.control.jobs.lineage import DATASET, datasets_of, settings_of, source_of
+from hanse.control.jobs.lineage import DATASET, datasets_by_port, datasets_of, settings_of, source_of
 from hanse.control.jobs.spending import disclosure_of
 from hanse.control.jobs.states import advance, append_event, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
@@ -215,6 +215,10 @@ def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: 
         directory=str(folder / str(row.number)),
         checkpoints=str(folder / "checkpoints"),
         kept=_kept_folder(job, task, uses, premises),
+        kept_by_port={
+            port: _kept_folder(job, task, [use for use in uses if use.snapshot.dataset.name in names], premises)
+            for port, names in datasets_by_port(job.spec, job.me, task.name).items()
+        },
         socket=str(premises.socket),
         token=token,
         apply=task.apply,
