@@ -16,11 +16,12 @@ use crate::prg::{Seed, Stream, derive};
 use crate::ring::{Residues, Ring, expand_public};
 use crate::sampling::Flood;
 
-/// Samples that are added up before the next columns are taken: few enough that their words stay in the second cache.
-const TILE: usize = 2048;
+/// Samples that are unpacked before they are added to all columns: few enough that their words stay in the second cache.
+/// Divides the degree of every ring.
+const TILE: usize = 512;
 
-/// Bytes of unpacked samples that are held at once, more only when one group of eight lanes needs more.
-const UNPACKED_SIZE: usize = 8 << 20;
+/// Fewer features than this are not worth unpacking samples for, which costs about as much as adding them to two.
+const LEAST_SHARE: usize = 8;
 
 /// Columns that one pass over the samples adds up.
 const COLUMNS_A_PASS: usize = 4;
@@ -322,142 +323,111 @@ impl Host {
         check_length("a block", block, summing.queries * of_query)?;
         let first = summing.blocks_added * super::BLOCK;
         summing.blocks_added = usize::MAX;
-        let degree = parameters.ring_degree;
-        let line_bytes = degree * size_of::<Line>();
-        let groups_at_once = (UNPACKED_SIZE / line_bytes).clamp(1, summing.groups.len());
-        let elements_at_once = (UNPACKED_SIZE / (line_bytes * groups_at_once)).max(1);
-        let begun = summing.unfolded;
-        for start in (0..summing.groups.len()).step_by(groups_at_once) {
-            let groups = start..(start + groups_at_once).min(summing.groups.len());
-            summing.unfolded = begun;
-            for element in (0..count.div_ceil(degree)).step_by(elements_at_once) {
-                let offset = element * degree;
-                let length = (elements_at_once * degree).min(count - offset);
-                let samples =
-                    self.unpack(summing, block, of_query, groups.clone(), offset, length)?;
-                self.add_samples(summing, &samples, groups.clone(), first + offset, length);
-            }
+        let tiles = tiles(count, &mut summing.unfolded);
+        let sound = self
+            .tasks(summing)
+            .into_par_iter()
+            .map(|task| self.run(task, block, first, count, &tiles))
+            .reduce(|| true, |left, right| left & right);
+        if !sound {
+            return Err(out_of_range("a block"));
         }
         summing.blocks_added = first / super::BLOCK + 1;
         Ok(())
     }
 
-    /// The words of `length` samples for the groups, ring element by ring element: group by group, sample by sample.
-    fn unpack(
-        &self,
-        summing: &Summing,
-        block: &[u8],
-        of_query: usize,
-        groups: std::ops::Range<usize>,
-        offset: usize,
-        length: usize,
-    ) -> Result<Vec<Line>, Refusal> {
-        let parameters = self.parameters;
-        let degree = parameters.ring_degree;
-        let primes = parameters.primes.len();
-        let per_element: usize = groups
-            .clone()
-            .map(|group| summing.groups[group].lines(degree))
-            .sum();
-        let mut samples = vec![Line::default(); length.div_ceil(degree) * per_element];
-        let mut jobs = Vec::new();
-        for (element, mut lines) in samples.chunks_mut(per_element).enumerate() {
-            for group in groups.clone() {
-                let (own, rest) = lines.split_at_mut(summing.groups[group].lines(degree));
-                jobs.push((element, summing.groups[group], own));
-                lines = rest;
+    /// All groups and features, in as many parts as there are threads.
+    fn tasks<'a>(&self, summing: &'a mut Summing) -> Vec<Task<'a>> {
+        let groups = &summing.groups;
+        let mut by_group: Vec<Vec<_>> = groups.iter().map(|_| Vec::new()).collect();
+        for (table, feature) in summing.tables.iter_mut().zip(&summing.features) {
+            let mut rest = &mut table[..];
+            for (group, tables) in groups.iter().zip(&mut by_group) {
+                let (own, later) = rest.split_at_mut(group.lines(self.rows.of(*feature) + 1));
+                tables.push((*feature, own));
+                rest = later;
             }
         }
-        let sound = jobs
-            .into_par_iter()
-            .map(|(element, group, lines)| {
-                let count = degree.min(length - element * degree);
-                let size = parameters.plane_size(count);
-                let before = (offset / degree + element) * parameters.element_size(degree);
-                let mut planes = [(&block[..0], 0u64); 8];
-                for (lane, plane) in planes.iter_mut().enumerate().take(group.used) {
-                    let (query, place) =
-                        ((group.first + lane) / primes, (group.first + lane) % primes);
-                    let at = query * of_query + before + place * size;
-                    *plane = (&block[at..at + size], parameters.primes[place]);
-                }
-                unpack_lanes(
-                    &planes[..group.used],
-                    parameters.prime_bits,
-                    count,
-                    group.width,
-                    lines,
-                )
-            })
-            .reduce(|| true, |left, right| left & right);
-        if sound {
-            Ok(samples)
-        } else {
-            Err(out_of_range("a block"))
+        // each part unpacks the samples for itself, so that features are shared out only if groups are too few
+        let parts = rayon::current_num_threads().div_ceil(groups.len());
+        let share = summing.features.len().div_ceil(parts).max(LEAST_SHARE);
+        let share = share.next_multiple_of(COLUMNS_A_PASS);
+        let mut tasks = Vec::new();
+        for (group, mut tables) in groups.iter().zip(by_group) {
+            while !tables.is_empty() {
+                let later = tables.split_off(share.min(tables.len()));
+                let group = *group;
+                tasks.push(Task { group, tables });
+                tables = later;
+            }
         }
+        tasks
     }
 
-    /// Adds unpacked samples to the tables of all answered features.
-    fn add_samples(
+    /// Unpacks a block tile by tile and adds it up; false when a number is out of range. `first` is the number of the
+    /// block's first sample, and `count` how many it has.
+    fn run(
         &self,
-        summing: &mut Summing,
-        samples: &[Line],
-        groups: std::ops::Range<usize>,
+        task: Task<'_>,
+        block: &[u8],
         first: usize,
-        length: usize,
-    ) {
-        let parameters = self.parameters;
-        let degree = parameters.ring_degree;
-        let all = &summing.groups;
-        let per_element: usize = groups.clone().map(|group| all[group].lines(degree)).sum();
-        let unfolded = summing.unfolded;
-        let share = summing
-            .features
-            .len()
-            .div_ceil(rayon::current_num_threads());
-        let share = share.next_multiple_of(COLUMNS_A_PASS);
-        summing
-            .tables
-            .par_chunks_mut(share)
-            .zip(summing.features.par_chunks(share))
-            .for_each(|(tables, features)| {
-                let mut unfolded = unfolded;
-                for start in (0..length).step_by(TILE) {
-                    let count = TILE.min(length - start);
-                    let fold_first = unfolded + count > LAZY_SAMPLES;
-                    unfolded = if fold_first { count } else { unfolded + count };
-                    let mut at = start / degree * per_element;
-                    for group in groups.clone() {
-                        let here = at + start % degree * all[group].width / 8;
-                        at += all[group].lines(degree);
-                        let lines = &samples[here..][..all[group].lines(count)];
-                        for (tables, features) in tables
-                            .chunks_mut(COLUMNS_A_PASS)
-                            .zip(features.chunks(COLUMNS_A_PASS))
-                        {
-                            let mut columns: Vec<Column<'_>> = tables
-                                .iter_mut()
-                                .zip(features)
-                                .map(|(table, feature)| Column {
-                                    slots: &self.rows.column(*feature)[first + start..][..count],
-                                    table: group_of(table, all, group, self.rows.of(*feature) + 1),
-                                })
-                                .collect();
-                            if fold_first {
-                                columns
-                                    .iter_mut()
-                                    .for_each(|column| fold(parameters, all[group], column.table));
-                            }
-                            accumulate(all[group].width, &mut columns, lines);
-                        }
-                    }
+        count: usize,
+        tiles: &[Tile],
+    ) -> bool {
+        let Task { group, mut tables } = task;
+        let mut sound = true;
+        let mut samples = vec![Line::default(); group.lines(TILE.min(count))];
+        for tile in tiles {
+            sound &= self.unpack(group, block, count, tile, &mut samples);
+            for tables in tables.chunks_mut(COLUMNS_A_PASS) {
+                let mut columns: Vec<Column<'_>> = tables
+                    .iter_mut()
+                    .map(|(feature, table)| Column {
+                        slots: &self.rows.column(*feature)[first + tile.start..][..tile.count],
+                        table,
+                    })
+                    .collect();
+                if tile.fold_first {
+                    columns
+                        .iter_mut()
+                        .for_each(|column| fold(self.parameters, group, column.table));
                 }
-            });
-        for start in (0..length).step_by(TILE) {
-            let count = TILE.min(length - start);
-            let sum = summing.unfolded + count;
-            summing.unfolded = if sum > LAZY_SAMPLES { count } else { sum };
+                accumulate(group.width, &mut columns, &samples);
+            }
         }
+        sound
+    }
+
+    /// The words of a tile's samples for one group.
+    fn unpack(
+        &self,
+        group: Group,
+        block: &[u8],
+        samples: usize,
+        tile: &Tile,
+        out: &mut [Line],
+    ) -> bool {
+        let parameters = self.parameters;
+        let (degree, primes) = (parameters.ring_degree, parameters.primes.len());
+        let element = tile.start / degree;
+        let of_plane = parameters.plane_size(degree.min(samples - element * degree));
+        // a tile begins at a whole byte
+        let begin =
+            element * parameters.element_size(degree) + parameters.plane_size(tile.start % degree);
+        let size = parameters.plane_size(tile.count);
+        let mut planes = [(&block[..0], 0u64); 8];
+        for (lane, plane) in planes.iter_mut().enumerate().take(group.used) {
+            let (query, place) = ((group.first + lane) / primes, (group.first + lane) % primes);
+            let at = query * parameters.encrypted_size(samples) + begin + place * of_plane;
+            *plane = (&block[at..at + size], parameters.primes[place]);
+        }
+        unpack_lanes(
+            &planes[..group.used],
+            parameters.prime_bits,
+            tile.count,
+            group.width,
+            out,
+        )
     }
 
     /// The flooded sums of every answered row, query by query. `flood_seed` is fresh for every level.
@@ -539,15 +509,34 @@ impl Host {
     }
 }
 
-/// The lines of one group in a feature's table.
-fn group_of<'a>(
-    table: &'a mut [Line],
-    groups: &[Group],
-    group: usize,
-    slots: usize,
-) -> &'a mut [Line] {
-    let before: usize = groups[..group].iter().map(|group| group.lines(slots)).sum();
-    &mut table[before..][..groups[group].lines(slots)]
+/// What one thread adds up: a group of lanes, for some features.
+struct Task<'a> {
+    group: Group,
+    /// Feature by feature: its number, and its sums of the group.
+    tables: Vec<(usize, &'a mut [Line])>,
+}
+
+/// Samples of a block that are unpacked and added up before the next ones, all of one ring element.
+struct Tile {
+    start: usize,
+    count: usize,
+    /// Whether the sums must be brought down before.
+    fold_first: bool,
+}
+
+/// The tiles of a block of `samples`; `unfolded` is how many samples have been added since the sums were brought down.
+fn tiles(samples: usize, unfolded: &mut usize) -> Vec<Tile> {
+    let tile = |start| {
+        let count = TILE.min(samples - start);
+        let fold_first = *unfolded + count > LAZY_SAMPLES;
+        *unfolded = if fold_first { count } else { *unfolded + count };
+        Tile {
+            start,
+            count,
+            fold_first,
+        }
+    };
+    (0..samples).step_by(TILE).map(tile).collect()
 }
 
 fn out_of_range(what: &str) -> Refusal {
