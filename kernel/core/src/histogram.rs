@@ -8,6 +8,7 @@
 //! * answer (host): z_r = Σ_(j,c)∈r b_j\[c\] + ct(ρ_r·b_D) + y_r with the flooding noise y_r;
 //! * decryption (guest): z_r − ct(H_r·s) = Δ·Σ m + small, where ct is the constant coefficient.
 
+mod composition;
 mod decoding;
 mod guest;
 mod host;

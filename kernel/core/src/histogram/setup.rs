@@ -3,11 +3,12 @@
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::composition::{TopBytes, add_errors};
 use super::rows::Rows;
 use crate::ntt::LAZY_PRODUCTS;
 use crate::parameters::{MAX_BLOCKS, Parameters};
 use crate::prg::{Seed, Stream};
-use crate::ring::{PublicElement, Ring, shift_right};
+use crate::ring::{PublicElement, Ring};
 use crate::sampling::{fill_gaussian, fill_ternary};
 use crate::simd;
 
@@ -34,7 +35,7 @@ pub(super) fn make_hint(
 ) -> (Zeroizing<Vec<i8>>, Vec<u8>) {
     debug_assert!(public.len() <= MAX_BLOCKS + 1);
     let degree = parameters.ring_degree;
-    let mut dummies = draw_dummies(degree, rows.count(), key);
+    let mut dummies = Zeroizing::new(vec![0i8; rows.count() * degree]);
     let mut hint = vec![0u8; parameters.hint_size(rows.count())];
     let at_once = (COEFFICIENTS / degree).max(1);
     let mut tasks = Vec::new();
@@ -44,7 +45,7 @@ pub(super) fn make_hint(
             let count = at_once.min(rows.of(feature) - slot);
             let (own, later) = hints.split_at_mut(parameters.hint_size(count));
             let (secrets, others) = rest.split_at_mut(count * degree);
-            tasks.push((feature, slot, own, &*secrets));
+            tasks.push((feature, slot, own, secrets));
             (hints, rest) = (later, others);
         }
     }
@@ -70,6 +71,7 @@ pub(super) fn make_hint(
 struct RowSetup<'a> {
     parameters: &'static Parameters,
     ring: &'a Ring,
+    top_bytes: TopBytes<'a>,
     /// One polynomial in the making.
     polynomial: Vec<u64>,
     /// Lazy sums of one prime, 2N words a row.
@@ -85,6 +87,7 @@ impl<'a> RowSetup<'a> {
         Self {
             parameters,
             ring,
+            top_bytes: TopBytes::new(parameters, ring),
             polynomial: vec![0; degree],
             sums: vec![0; 2 * degree * rows],
             residues: vec![0; degree * parameters.primes.len() * rows],
@@ -92,9 +95,9 @@ impl<'a> RowSetup<'a> {
         }
     }
 
-    /// Draws E of consecutive rows of a feature, and writes the top bits of their H.
+    /// Draws ρ and E of consecutive rows of a feature, and writes the top bits of their H.
     ///
-    /// `secrets` holds ρ of each, as [`draw_dummies`] drew it; `first` is the number of the first row.
+    /// `secrets` takes ρ of each, as [`draw_dummies`] draws it; `first` is the number of the first row.
     #[expect(clippy::too_many_arguments, reason = "one row's inputs")]
     fn run(
         &mut self,
@@ -103,16 +106,19 @@ impl<'a> RowSetup<'a> {
         slot: u8,
         first: u64,
         key: &Seed,
-        secrets: &[i8],
+        secrets: &mut [i8],
         hint: &mut [u8],
     ) {
         let degree = self.parameters.ring_degree;
         let (path, count) = (simd::path(), secrets.len() / degree);
-        let mut drawn = Zeroizing::new(vec![0i8; degree]);
-        for (row, errors) in self.errors.chunks_mut(degree).take(count).enumerate() {
+        let drawn = self
+            .errors
+            .chunks_mut(degree)
+            .zip(secrets.chunks_mut(degree));
+        for (row, (errors, secret)) in drawn.enumerate() {
             let mut stream = Stream::new(key, first + row as u64);
             // E follows ρ in the stream
-            fill_ternary(&mut stream, &mut drawn);
+            fill_ternary(&mut stream, secret);
             fill_gaussian(&mut stream, errors);
         }
         for (place, transform) in self.ring.transforms().iter().enumerate() {
@@ -153,36 +159,13 @@ impl<'a> RowSetup<'a> {
                 transform.inverse_unscaled(residues);
                 transform.scale_on(path, residues, transform.degree_inverse());
                 let errors = &self.errors[row * degree..][..degree];
-                for (residue, error) in residues.iter_mut().zip(errors) {
-                    let (prime, error) = (transform.prime(), i64::from(*error));
-                    let sum = residue.wrapping_add_signed(error);
-                    // below 0 when the top bit is set, else at most p + 31
-                    let sum = sum.wrapping_add(prime & ((sum as i64 >> 63) as u64));
-                    let less = sum.wrapping_sub(prime);
-                    *residue = less.wrapping_add(prime & ((less as i64 >> 63) as u64));
-                }
+                add_errors(transform.prime(), residues, errors);
             }
         }
         let each = degree * self.parameters.primes.len();
         let rows = hint.chunks_mut(self.parameters.hint_size(1));
         for (hint, residues) in rows.zip(self.residues.chunks(each)) {
-            self.write_top_bytes(residues, hint);
-        }
-    }
-
-    /// A plane of N bytes for each byte of a coefficient, lowest first.
-    fn write_top_bytes(&self, residues: &[u64], hint: &mut [u8]) {
-        let degree = self.parameters.ring_degree;
-        for slot in 0..degree {
-            let mut found = [0; 3];
-            for (found, residues) in found.iter_mut().zip(residues.chunks(degree)) {
-                *found = residues[slot];
-            }
-            let top = shift_right(self.ring.compose(found), self.parameters.hint_dropped_bits);
-            let bytes = (u128::from(top[1]) << 64 | u128::from(top[0])).to_le_bytes();
-            for (plane, byte) in hint.chunks_exact_mut(degree).zip(bytes) {
-                plane[slot] = byte;
-            }
+            self.top_bytes.write(residues, hint);
         }
     }
 
@@ -212,9 +195,10 @@ mod tests {
         let ring = Ring::new(&S100);
         let public = expand_public(&ring, &S100, &[1; 32], 1);
         let mut setup = RowSetup::new(&S100, &ring, 2);
-        let secrets = draw_dummies(4096, 2, &[2; 32]);
+        let mut secrets = vec![0; 2 * 4096];
         let mut hint = vec![0; S100.hint_size(2)];
-        setup.run(&public, &[0, 1, 1], 0, 0, &[2; 32], &secrets, &mut hint);
+        setup.run(&public, &[0, 1, 1], 0, 0, &[2; 32], &mut secrets, &mut hint);
+        assert_eq!(secrets, *draw_dummies(4096, 2, &[2; 32]));
         assert!(setup.errors.iter().any(|error| *error != 0));
         setup.wipe();
         assert!(setup.errors.iter().all(|error| *error == 0));
