@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,7 +89,8 @@ def choose(me: Party, train: Table, valid: Table | None, lot: Lot, settings: Set
         grid = _read(me.kept / GRID) or Grid(me.rng.seed())
         _must_be_of_one_kind(grid, train, settings)
         fitted, codes = Features.fit_encode(train, lot, settings, least_rows=least, within=grid.bins)
-        below = _settle(grid, fitted, train, lot, least)
+        whole = {name for name, *cells in zip(fitted.names, fitted.bins, codes, strict=True) if _is_whole(*cells)}
+        below = _settle(grid, fitted, train, lot, least, whole)
         write_whole(me.kept / GRID, lambda beside: beside.write_bytes(msgspec.msgpack.encode(grid)))
     columns = fitted.columns(train, lot, settings, codes)
     order = _order(me, fitted, columns, grid.order, least)
@@ -138,9 +139,15 @@ def _must_be_of_one_kind(grid: Grid, train: Table, settings: Settings) -> None:
         raise fault("column.kind", cause, "name the same columns as categorical as in the jobs before")
 
 
-def _settle(grid: Grid, fitted: Features, train: Table, lot: Lot, least: int) -> dict[str, int]:
+def _is_whole(bins: ColumnBins, codes: NDArray[np.uint8]) -> bool:
+    """Say whether a column has one cell, so that nothing is answered about it."""
+    return bins.bins == 1 and not np.any(codes == MISSING)
+
+
+def _settle(grid: Grid, fitted: Features, train: Table, lot: Lot, least: int, whole: Collection[str]) -> dict[str, int]:
     """Take new columns, and those whose old cells are too small now, into the grid.
 
+    A new column that is `whole` stays out: nothing is told about it, and a later job may be allowed to cut it.
     Returns, by name of column, the smallest cell of the grid where it stays finer than what was fitted.
     """
     finer = [
@@ -155,7 +162,10 @@ def _settle(grid: Grid, fitted: Features, train: Table, lot: Lot, least: int) ->
             counts = np.bincount(codes, minlength=MISSING + 1)
             below[name] = int(counts[counts > 0].min())
     stays = {name for name, smallest in below.items() if smallest >= least}
-    grid.bins.update({name: bins for name, bins in zip(fitted.names, fitted.bins, strict=True) if name not in stays})
+    chosen = dict(zip(fitted.names, fitted.bins, strict=True))
+    grid.bins.update(
+        {name: bins for name, bins in chosen.items() if name in grid.bins or name not in whole if name not in stays}
+    )
     return {name: below[name] for name in stays}
 
 

@@ -231,3 +231,15 @@ def test_a_column_of_numbers_in_one_job_is_no_column_of_categories_in_the_next()
     with pytest.raises(HanseError) as error:
         job(two(parties(columns)), later(first), {"categorical": ["a3"]})
     assert error.value.fault.code == "column.kind"
+
+
+def test_a_column_that_is_left_out_of_a_first_job_may_be_cut_by_a_later_one() -> None:
+    columns = population()
+    columns["a1"] = (np.arange(ROWS) % 12 == 0).astype(np.float64)
+    first = later()
+    few = {"trees": 2, "depth": 2}
+    job(two(parties(columns)), first, few, Disclosure(limit=0.05))
+    assert "a1" not in grid(first).bins
+    after = later(first)
+    job(two(parties(columns)), after, few, OPEN)
+    assert grid(after).bins["a1"].bins == 2
