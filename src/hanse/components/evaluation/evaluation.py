@@ -18,6 +18,9 @@ from hanse.kernel import metrics
 from hanse.sdk import Component, Params, Party, Report, Table
 
 SCORE = "score"
+PREDICTED = "predicted"
+PROBABILITY = "probability_"
+LEAST_CHANCE = 1e-15
 Reals = NDArray[np.float64]
 
 
@@ -36,6 +39,8 @@ class Settings(Params, frozen=True):
 
 async def guest(me: Party, scores: Table, settings: Settings) -> Report:
     """Compare scores with labels."""
+    if SCORE not in scores.schema.names and PREDICTED in scores.schema.names:
+        return await _guest_of_classes(me, scores)
     labels, values = scores.label(), scores.numbers([SCORE])[0]
     _check_rows(labels, values)
     is_binary = bool(np.isin(labels, (0, 1)).all()) if settings.objective == "auto" else settings.objective == "binary"
@@ -44,6 +49,43 @@ async def guest(me: Party, scores: Table, settings: Settings) -> Report:
         if isinstance(value, float):
             me.metric(name, value)
     return Report("evaluation", {"objective": "binary" if is_binary else "regression", "rows": len(labels), **figures})
+
+
+async def _guest_of_classes(me: Party, scores: Table) -> Report:
+    """Judge the scores of a multiclass model: a predicted class and a probability of each."""
+    names = [name for name in scores.schema.names if name.startswith(PROBABILITY)]
+    labels, (predicted, *chances) = scores.label(), scores.numbers([PREDICTED, *names])
+    _check_rows(labels, predicted)
+    classes = [float(name.removeprefix(PROBABILITY)) for name in names]
+    figures = judge_many_classes(labels, predicted, dict(zip(classes, chances, strict=True)))
+    for name in ("log_loss", "error"):
+        me.metric(name, figures[name])
+    return Report("evaluation", {"objective": "multiclass", "rows": len(labels), **figures})
+
+
+def judge_many_classes(labels: Reals, predicted: Reals, chances: dict[float, Reals]) -> dict[str, Any]:
+    """Return log_loss, error (share of wrong classes), and of each class its rows, precision and recall.
+
+    chances  by class, the probability of each row. Rows of a class that the model does not know count as chance 0.
+    """
+    given = np.zeros(len(labels))
+    for value, chance in chances.items():
+        given[labels == value] = chance[labels == value]
+    right = labels == predicted
+    lines = []
+    for value in np.union1d(labels, list(chances)).tolist():
+        told, true, hits = predicted == value, labels == value, int((right & (labels == value)).sum())
+        lines.append(
+            {
+                "class": int(value) if value.is_integer() else value,
+                "rows": int(true.sum()),
+                "predicted": int(told.sum()),
+                "precision": hits / int(told.sum()) if told.any() else None,
+                "recall": hits / int(true.sum()) if true.any() else None,
+            }
+        )
+    log_loss = float(-np.log(np.clip(given, LEAST_CHANCE, 1)).mean())
+    return {"log_loss": log_loss, "error": float(1 - right.mean()), "by_class": lines}
 
 
 def judge_classes(labels: Reals, scores: Reals) -> dict[str, Any]:
@@ -91,7 +133,7 @@ def check(_role: Role, _settings: Settings, schemas: dict[str, Schema]) -> list[
     if "scores" not in schemas:
         return []
     schema = schemas["scores"]
-    lacks = {"a label": schema.label is None, f"a column {SCORE!r}": SCORE not in schema.names}
+    lacks = {"a label": schema.label is None, f"a column {SCORE!r}": not {SCORE, PREDICTED} & set(schema.names)}
     return [f"the table has no {what.removeprefix('a ')}" for what, absent in lacks.items() if absent]
 
 

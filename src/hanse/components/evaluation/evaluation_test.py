@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,21 @@ def test_other_labels_are_judged_as_numbers() -> None:
     assert values["objective"] == "regression"
     assert values["rmse"] == pytest.approx(np.sqrt(1 / 3))
     assert "auc" not in values
+
+
+def test_scores_of_many_classes_are_judged_as_a_whole_and_class_by_class() -> None:
+    chances = {"probability_0": [0.5, 0.2, 0.1], "probability_1": [0.25, 0.7, 0.1], "probability_2": [0.25, 0.1, 0.8]}
+    columns: dict[str, Any] = {"id": ["a", "b", "c"], "y": np.array([0.0, 1.0, 1.0]), "predicted": [0, 1, 2], **chances}
+    report = run(component, DEFAULT, {"guest": {"scores": Table.of(columns, id="id", label="y")}})["guest"]["report"]
+    assert isinstance(report, Report)
+    assert report.values["objective"] == "multiclass"
+    assert report.values["log_loss"] == pytest.approx(-np.log([0.5, 0.7, 0.1]).mean())
+    assert report.values["error"] == pytest.approx(1 / 3)
+    assert report.values["by_class"] == [
+        {"class": 0, "rows": 1, "predicted": 1, "precision": 1.0, "recall": 1.0},
+        {"class": 1, "rows": 2, "predicted": 1, "precision": 1.0, "recall": 0.5},
+        {"class": 2, "rows": 0, "predicted": 1, "precision": 0.0, "recall": None},
+    ]
 
 
 def test_a_report_is_written_as_json_and_read_back(tmp_path: object) -> None:
