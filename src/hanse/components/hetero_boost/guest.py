@@ -47,6 +47,7 @@ class GuestState(msgspec.Struct, frozen=True):
     hosts: list[HostLine]
     parameters: str
     queries: int
+    reused: bool = False
 
 
 class Fitted(NamedTuple):
@@ -94,6 +95,7 @@ class Training:
         self._hosts: list[HostLine] = [] if self._state is None else self._state.hosts
         self._parameters = "" if self._state is None else self._state.parameters
         self._queries = 0 if self._state is None else self._state.queries
+        self._reused = False if self._state is None else self._state.reused
 
     @property
     def finished(self) -> bool:
@@ -131,6 +133,7 @@ class Training:
         self._parameters = self.remote.parameters.name
         if self._state is not None:
             return
+        self._reused = self.remote.reused
         splits = self._earlier.splits if self._earlier else [[] for _ in self.remote.columns]
         self._hosts = [_line(columns, names) for columns, names in zip(self.remote.columns, splits, strict=True)]
         if self._earlier is not None:
@@ -184,6 +187,8 @@ class Training:
             lines += [{"party": name, **line} for line in importance(ensemble.forest, party, pseudonyms)]
         return {
             **self.fit.figures(),
+            "setup_reused": self._reused,
+            **self._features.named(self._settings),
             "importance": sorted(lines, key=lambda line: -float(line["gain"])),
             "tree_view": view(ensemble, names, splits),
             "parameter_set": self._parameters,
@@ -281,7 +286,9 @@ class Training:
         host.splits.append(f"feature #{due.split.column + 1}")
 
     def _keep(self) -> None:
-        state = GuestState(self._secret, self.fit.snapshot(), self._hosts, self._parameters, self._queries)
+        state = GuestState(
+            self._secret, self.fit.snapshot(), self._hosts, self._parameters, self._queries, self._reused
+        )
         self._me.checkpoint(state)
 
 

@@ -52,6 +52,7 @@ class HostState(msgspec.Struct):
     rounds: int = 0
     kept: int = 0
     finished: bool = False
+    reused: bool = False
 
 
 class Fitted(NamedTuple):
@@ -131,6 +132,7 @@ class Host:
             counted + parameters.answer_cap // len(found.answered),
         )
         if fresh:
+            self.state.reused = bool(opening.setup)
             me.checkpoint(self.state)
 
     async def answer(self) -> None:
@@ -157,6 +159,8 @@ class Host:
         return {
             "rows": len(self.rows.counted),
             "trees": self.state.kept,
+            "setup_reused": self.state.reused,
+            **self.cells.features.named(self.settings),
             "features": [{"feature": name, "guest_sees": f"feature #{place}"} for place, name in enumerate(names, 1)],
             "splits": len(cuts.part),
             "cuts": cuts.describe(SHOWN_CUTS),

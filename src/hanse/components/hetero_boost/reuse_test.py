@@ -51,6 +51,11 @@ def test_a_later_job_on_the_same_rows_needs_no_hint_and_gives_the_same_model() -
     second = later(first)
     again, recorder = job(two(parties()), second)
     assert "Hint" not in kinds(recorder)
+    for made, reused in ((outputs, False), (again, True)):
+        for party in ("guest", "host-1"):
+            report = made[party]["report"]
+            assert isinstance(report, Report)
+            assert report.values["setup_reused"] is reused
     np.testing.assert_allclose(scores(again), scores(outputs), rtol=0, atol=1e-9)
 
 

@@ -94,6 +94,7 @@ class Training:
         lines = importance(ensemble.forest, OWN, self.features.names)
         figures = {
             **self.fit.figures(),
+            **self.features.named(self._settings),
             "importance": [{"party": "guest", **line} for line in lines],
             "tree_view": view(ensemble),
         }

@@ -147,6 +147,17 @@ class Features(msgspec.Struct, frozen=True):
         rising, falling = set(settings.monotone_increasing), set(settings.monotone_decreasing)
         return np.array([(name in rising) - (name in falling) for name in self.names], np.int8)
 
+    def named(self, settings: BoostSettings) -> dict[str, list[str]]:
+        """Return which columns that the settings name are features here, and which are not, for reports.
+
+        Settings hold for all parties, so a name that no party's report has as its own is a mistake.
+        """
+        said = dict.fromkeys((*settings.categorical, *settings.monotone_increasing, *settings.monotone_decreasing))
+        return {
+            "named_columns_here": [name for name in said if name in self.names],
+            "named_columns_not_here": [name for name in said if name not in self.names],
+        }
+
     def pick(self, chosen: Sequence[int]) -> Features:
         """Return the features with these numbers, in this order."""
         return Features(tuple(self.names[place] for place in chosen), tuple(self.bins[place] for place in chosen))

@@ -126,6 +126,14 @@ def test_no_more_than_some_columns_are_read_at_a_time(monkeypatch: pytest.Monkey
     assert asked == [features.AT_ONCE, 20 - features.AT_ONCE]
 
 
+def test_named_columns_are_told_apart_from_those_of_others() -> None:
+    settings = BoostSettings(categorical=("plan",), monotone_increasing=("n3", "late"), monotone_decreasing=("n4",))
+    assert FITTED.named(settings) == {
+        "named_columns_here": ["plan", "n3", "n4"],
+        "named_columns_not_here": ["late"],
+    }
+
+
 def test_features_survive_a_model_as_json() -> None:
     plain = msgspec.json.decode(msgspec.json.encode(FITTED))
     assert msgspec.convert(plain, Features) == FITTED
