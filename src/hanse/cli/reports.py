@@ -136,6 +136,7 @@ def _is_curve(value: Any) -> bool:
         isinstance(value, list)
         and len(value) > 1
         and all(isinstance(point, int | float) and not isinstance(point, bool) for point in value)
+        and not all(float(point).is_integer() for point in value)  # a list of numbers that are names, such as classes
     )
 
 

@@ -26,5 +26,7 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def number_text(value: float) -> str:
-    """Return a figure: counts whole (`4,930`), all else with four decimals (`0.8124`)."""
+    """Return a figure: counts whole (`4,930`, `1`), all else with four decimals (`0.8124`)."""
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:,.0f}" if value == round(value) and abs(value) > 1 else f"{value:.4f}"

@@ -20,7 +20,10 @@ def test_durations_are_as_exact_as_they_are_long(seconds: float | None, text: st
     assert seconds_text(seconds) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(4930.0, "4,930"), (0.81239, "0.8124"), (1.0, "1.0000"), (0.0, "0.0000")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(4930.0, "4,930"), (0.81239, "0.8124"), (1.0, "1.0000"), (0.0, "0.0000"), (1, "1"), (0, "0"), (-1, "-1")],
+)
 def test_counts_are_whole_and_rates_have_four_decimals(value: float, text: str) -> None:
     assert number_text(value) == text
 
