@@ -227,7 +227,11 @@ def _value(column: str, kind: ColumnType, profile: Profile) -> str:
 def _check_column(name: str, kind: ColumnType, profile: Profile, rows: int, *, is_label: bool) -> None:
     if is_label and kind == "text":
         where = f", first in row {profile.first_text}" if profile.first_text else ""
-        raise fault("dataset.label_type", f"the label {name!r} is not a number{where}", "encode the label, as 0 and 1")
+        raise fault(
+            "dataset.label_type",
+            f"the label {name!r} is not a number{where}",
+            "encode it, as 0 and 1, or classes as 0, 1, 2…",
+        )
     if is_label and profile.filled < rows:
         cause = f"the label {name!r} is missing in {rows - profile.filled} rows"
         raise fault("dataset.label_missing", cause, "fill it, or remove these rows")

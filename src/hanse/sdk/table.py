@@ -258,7 +258,12 @@ class Table:
         for column in self.schema.columns:
             if column.name == name:
                 return column
-        raise fault("column.unknown", f"there is no column {name!r} that may be read", "ask its owner to grant it")
+        cause = f"the table has no column {name!r} that may be read; it has {_listed(self.schema.names)}"
+        raise fault("column.unknown", cause, "give a table with this column, or have the owner grant it")
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 class _View:
