@@ -55,7 +55,7 @@ def _draw_rows(console: Console, title: str, rows: Sequence[Any]) -> None:
     _draw_title(console, title)
     lines = [row for row in rows if isinstance(row, Mapping)]
     if len(lines) < len(rows):
-        console.print(escape(", ".join(map(_text, rows[:MOST_ROWS]))))
+        console.print(escape(", ".join(map(_listed, rows[:MOST_ROWS]))))
     else:
         heads = list(dict.fromkeys(head for line in lines for head in line))
         shown = [[_text(line.get(head)) for head in heads] for line in lines[:MOST_ROWS]]
@@ -146,6 +146,11 @@ def _is_forest(value: Any) -> bool:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _listed(value: Any) -> str:
+    """Return an entry of a plain list: whole numbers there are names, such as those of classes."""
+    return _text(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _text(value: Any) -> str:

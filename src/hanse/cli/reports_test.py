@@ -86,3 +86,9 @@ def test_no_report_makes_the_screen_run_on_or_fail() -> None:
     assert "guest a" in drawn({"trees": {"trees": 1, "shown": [{"nodes": circle}]}}, trees=5)
     assert drawn({}) == ""
     assert "\x1b" not in drawn({"name": "\x1b[2Jwiped", "list": ["\x1b[31m"]})
+
+
+def test_classes_are_a_list_of_whole_numbers_and_no_curve() -> None:
+    text = drawn({"classes": [0.0, 1.0, 2.0]})
+    assert "0, 1, 2" in text
+    assert "curve" not in text
