@@ -242,7 +242,7 @@ def test_a_column_that_is_left_out_of_a_first_job_may_be_cut_by_a_later_one() ->
     columns = population()
     columns["a1"] = (np.arange(ROWS) % 12 == 0).astype(np.float64)
     first = later()
-    few = {"trees": 2, "depth": 2}
+    few: dict[str, object] = {"trees": 2, "depth": 2}
     job(two(parties(columns)), first, few, Disclosure(limit=0.05))
     assert "a1" not in grid(first).bins
     after = later(first)
