@@ -22,6 +22,7 @@ from hanse.core.roles import Role
 from hanse.core.schema import Schema
 from hanse.kernel import matching
 from hanse.sdk import Component, Message, Params, Party, Table
+from hanse.sdk.boosting import canonical_order
 
 MOST_CLASSES = 20
 
@@ -44,7 +45,10 @@ class Settings(Params, frozen=True):
         msgspec.Meta(
             max_length=200,
             title="Seed",
-            description="Any text; the same text cuts the same rows with the same labels alike. Empty: drawn anew.",
+            description=(
+                "Any text; the same text cuts the same rows with the same labels alike, in whatever order they come."
+                " Empty: drawn anew."
+            ),
         ),
     ] = ""
 
@@ -65,7 +69,10 @@ class Parts(NamedTuple):
 async def guest(me: Party, table: Table, settings: Settings) -> Parts:
     """Draw the rows of the test and tell every host."""
     classes = _classes(table, settings)
-    is_test = draw(classes, settings.test_ratio, _seed(me, settings.seed, classes))
+    # a text means the same rows in every job, however psi ordered them
+    order = canonical_order(table.ids()) if settings.seed else np.arange(len(table))
+    is_test = np.empty(len(table), np.bool_)
+    is_test[order] = draw(classes[order], settings.test_ratio, _seed(me, settings.seed, classes[order]))
     await me.hosts.send(Cut(len(is_test), np.packbits(is_test)))
     return _cut(table, is_test)
 
@@ -126,7 +133,7 @@ def _seed(me: Party, text: str, classes: NDArray[np.int64]) -> bytes:
     at which a class has given its share would tell the labels around it. The classes are the guest's own secret."""
     if not text:
         return me.rng.seed()
-    digest = hashlib.sha256(b"hanse/split/2/")
+    digest = hashlib.sha256(b"hanse/split/3/")
     for part in (text.encode(), classes.astype("<i8").tobytes()):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
@@ -139,7 +146,7 @@ def _cut(table: Table, is_test: NDArray[np.bool_]) -> Parts:
 
 component = Component(
     name="split",
-    version="1.0.0",
+    version="1.1.0",
     params=Settings,
     roles={"guest": guest, "host": host},
     inputs={"table": Table},

@@ -42,6 +42,15 @@ def test_the_same_text_cuts_alike_and_another_does_not() -> None:
     assert first == again != other
 
 
+def test_the_same_text_cuts_the_same_rows_in_whatever_order_they_come() -> None:
+    turned = GUEST.take(np.arange(len(GUEST))[::-1].copy())
+    first, second = (
+        set(run(component, Settings(seed="spring"), {"guest": {"table": table}})["guest"]["test"].ids().to_strings())
+        for table in (GUEST, turned)
+    )
+    assert first == second
+
+
 def test_a_host_that_knows_the_text_does_not_know_the_order_in_which_rows_are_drawn() -> None:
     swapped = LABEL.copy()
     swapped[[0, 1]] = swapped[[1, 0]]  # the classes keep their sizes: only whose label is whose has changed
