@@ -72,6 +72,20 @@ def test_reports_are_shown_and_tables_fetched_by_those_who_have_them(federation:
         federation.hosts[0].client.output(job, "boost", "scores")
 
 
+def test_a_later_job_on_the_same_rows_goes_on_with_the_set_up_of_an_earlier_one(federation: Federation) -> None:
+    def train() -> bool:
+        made = federation.start("again")
+        split = made.add("split", "split", {"test_ratio": 0.2, "seed": "spring"}, table=federation.align(made))
+        made.add("boost", "hetero_boost", {"trees": 1, "depth": 2}, train=split["train"])
+        job = federation.run(made)
+        assert federation.ends(job) == {"succeeded"}
+        told = {bool(node.client.report(job, "boost").values["setup_reused"]) for node in federation.nodes.values()}
+        assert len(told) == 1
+        return told.pop()
+
+    assert [train(), train()] == [False, True]
+
+
 def test_events_reach_every_party_in_order(federation: Federation) -> None:
     job = federation.run(federation.pipeline())
     for node in federation.nodes.values():
