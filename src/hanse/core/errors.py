@@ -109,6 +109,12 @@ A column holds infinite values.
 Make them missing or finite, or leave the column out.
 请改为缺失值或有限的数值，或不使用该列。
 
+422 column.kind
+A column held numbers in one job and categories in another.
+某列在一个任务中是数值，在另一个任务中是类别。
+Name the same columns as categorical as in the jobs before.
+把与之前任务相同的列指定为类别列。
+
 422 column.missing
 A column has missing values where none may be.
 某列含有不允许的缺失值。
@@ -480,6 +486,12 @@ The prepared answers of one job are used up.
 单个作业可用的应答次数已用尽。
 Train fewer trees in one job.
 请在单个作业中减少树的数量。
+
+422 hint.too_large
+The encrypted set-up of so many cells would be too large.
+这么多单元的加密准备数据过大。
+Have the hosts grant fewer columns, or use fewer bins.
+请数据提供方授权更少的列，或使用更少的分箱。
 
 422 input.kind
 An input is of another kind than its port.
