@@ -219,17 +219,24 @@ def test_nobody_in_common_ends_the_alignment(federation: Federation, tmp_path: P
     assert "all 2 hosts" in cause
 
 
-def test_a_gap_in_a_hosts_column_is_told_to_that_host_only(federation: Federation, tmp_path: Path) -> None:
+def test_a_gap_in_a_hosts_column_is_a_missing_value(federation: Federation, tmp_path: Path) -> None:
     telecom = federation.nodes["telecom"]
-    gaps = "id,patchy_9be1\n" + "".join(f"p{n:06d},{n % 7 or ''}\n" for n in range(ROWS))
+    gaps = "id,patchy\n" + "".join(f"p{n:06d},{n % 7 or ''}\n" for n in range(ROWS))
     add(telecom, tmp_path, "gaps", gaps)
-    telecom.client.add_grant("gaps", project_of(federation))
-    pipeline = use(federation, "gaps", telecom="gaps")
-    cause = demand_failure(federation, pipeline, "column.missing", "host-1", "boost")
-    assert "patchy_9be1" in cause
+    telecom.client.add_grant("gaps", project_of(federation), disclosure_limit=50.0)
+    job = federation.run(use(federation, "gaps", telecom="gaps"))
+    assert federation.ends(job) == {"succeeded"}, federation.explain(job)
+
+
+def test_a_host_without_a_column_to_split_is_told_so_alone(federation: Federation, tmp_path: Path) -> None:
+    telecom = federation.nodes["telecom"]
+    add(telecom, tmp_path, "flat", "id,flat_9be1\n" + "".join(f"p{n:06d},4\n" for n in range(ROWS)))
+    telecom.client.add_grant("flat", project_of(federation), disclosure_limit=50.0)
+    cause = demand_failure(federation, use(federation, "flat", telecom="flat"), "disclosure.limit", "host-1", "boost")
+    assert "no column has two groups" in cause
     assert is_told(telecom, cause)
     assert not is_told(federation.guest, cause)
-    assert not is_told(federation.nodes["shop"], "patchy_9be1 (")
+    assert not is_told(federation.nodes["shop"], cause)
 
 
 def test_a_column_that_is_granted_to_nobody_is_refused(federation: Federation, tmp_path: Path) -> None:
