@@ -101,6 +101,7 @@ class Scheduler:
         self._parallel = parallel
         self._woken = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._taking: asyncio.Task[JobId | None] | None = None
         self._steps: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -112,6 +113,8 @@ class Scheduler:
         tasks = [task for task in (self._loop, *self._steps) if task is not None]
         for task in tasks:
             task.cancel()
+        if self._taking is not None:  # a thread cannot be cut off: what it still takes is given back below
+            tasks.append(self._taking)
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._give_all_back)
 
@@ -130,7 +133,7 @@ class Scheduler:
         while True:
             self._woken.clear()
             try:
-                while (job := await asyncio.to_thread(self._take)) is not None:
+                while (job := await self._take_undisturbed()) is not None:
                     step = asyncio.create_task(self._step_leased(job))
                     self._steps.add(step)
                     step.add_done_callback(self._finish_step)
@@ -139,6 +142,10 @@ class Scheduler:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE_S):
                     await self._woken.wait()
+
+    async def _take_undisturbed(self) -> JobId | None:
+        self._taking = asyncio.create_task(asyncio.to_thread(self._take))
+        return await asyncio.shield(self._taking)
 
     def _finish_step(self, step: "asyncio.Task[None]") -> None:
         self._steps.discard(step)
