@@ -98,7 +98,7 @@ def training_pipeline(cast: Cast, objective: Objective) -> Pipeline:
     """Return the pipeline that aligns, splits, trains together and alone, and judges both."""
     pipeline = _start("train and judge", cast)
     table = pipeline.add("align", "psi", table=_data(pipeline, cast))["table"]
-    split = pipeline.add("split", "split", {"test_ratio": TEST_SHARE}, table=table)
+    split = pipeline.add("split", "split", {"test_ratio": TEST_SHARE, "seed": cast.story}, table=table)
     trees = {"objective": objective, **GROWTH}
     together = pipeline.add("boost", "hetero_boost", trees, train=split["train"])
     scores = pipeline.predict("scores", model=together["model"], table=split["test"])
