@@ -113,9 +113,9 @@ class Scheduler:
         tasks = [task for task in (self._loop, *self._steps) if task is not None]
         for task in tasks:
             task.cancel()
-        if self._taking is not None:  # a thread cannot be cut off: what it still takes is given back below
-            tasks.append(self._taking)
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._taking is not None:  # a thread cannot be cut off: what it still takes is given back below
+            await asyncio.wait({self._taking})
         await asyncio.to_thread(self._give_all_back)
 
     def wake(self) -> None:
