@@ -37,6 +37,12 @@ def _read(catalogue: str) -> dict[str, Entry]:
 
 
 CATALOGUE = _read("""
+403 access.denied
+This is not permitted.
+没有权限执行此操作。
+Ask an administrator for the permission, or have somebody do it who has it.
+请向管理员申请权限，或由有权限的人员操作。
+
 410 artefact.damaged
 A stored result is not what was written.
 存储的结果与写入时不一致。

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hanse.api.console.errors import answer_fault, mistake
+from hanse.control.access.callers import LOCAL
 from hanse.core.faults import Fault
 
 log = structlog.get_logger("hanse.api")
@@ -45,6 +46,7 @@ class Guard:
             headers = {"WWW-Authenticate": "Bearer"} if refusal.code == "request.token" else {}
             await answer_fault(refusal, correlation, headers)(scope, receive, answer)
             return
+        scope["caller"] = LOCAL
         try:
             await self._app(scope, _capped(receive), answer)
         except Exception:  # the last layer: whatever it is, it is logged here and told without its inside
