@@ -6,7 +6,7 @@
 A lock holds versions and hashes and no address, so that it works with any mirror:
 
     build.txt        what builds the extension       run.txt   what a node needs
-    dev.txt          run + extra [ml] + tools    constraints.txt   build and dev without hashes, for `pip install -c`
+    dev.txt          run + three extras + tools   constraints.txt   build and dev without hashes, for `pip install -c`
     inputs.sha256    digest of the sections of pyproject.toml that were resolved
 """
 
@@ -29,7 +29,7 @@ CONSTRAINTS = LOCKS / "constraints.txt"
 ASKS = {  # lock → what it resolves; a later one keeps the versions of those before it
     "build.txt": ["--group", "pyproject.toml:build"],
     "run.txt": ["pyproject.toml"],
-    "dev.txt": ["pyproject.toml", "--extra", "ml", "--group", "pyproject.toml:dev"],
+    "dev.txt": ["pyproject.toml", "--extra", "ml", "--extra", "mysql", "--extra", "stores", "--group", "pyproject.toml:dev"],
 }
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<rest>[^\\]+?)\s*\\?$")
 HOST = re.compile(r"https?://|--(extra-)?index-url|--find-links")
