@@ -29,7 +29,17 @@ CONSTRAINTS = LOCKS / "constraints.txt"
 ASKS = {  # lock → what it resolves; a later one keeps the versions of those before it
     "build.txt": ["--group", "pyproject.toml:build"],
     "run.txt": ["pyproject.toml"],
-    "dev.txt": ["pyproject.toml", "--extra", "ml", "--extra", "mysql", "--extra", "stores", "--group", "pyproject.toml:dev"],
+    "dev.txt": [
+        "pyproject.toml",
+        "--extra",
+        "ml",
+        "--extra",
+        "mysql",
+        "--extra",
+        "stores",
+        "--group",
+        "pyproject.toml:dev",
+    ],
 }
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<rest>[^\\]+?)\s*\\?$")
 HOST = re.compile(r"https?://|--(extra-)?index-url|--find-links")
