@@ -23,7 +23,6 @@ import os
 import resource
 import ssl
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -43,6 +42,7 @@ from hanse.core.specs import Limits
 from hanse.gateway.gateway import Gateway
 from hanse.gateway.shapes import Identity, PinnedPeer
 from hanse.runtime.post import Post
+from wire import Process, hear, say
 
 HOST = PartyId("host-1")
 JOB, TASK = JobId("job-0000000000000001"), TaskName("bench")
@@ -79,14 +79,6 @@ class Side:
 def identity_of(directory: Path, name: str) -> Identity:
     found = load_identity(directory / name, name)
     return Identity(found.organisation, found.node, name, found.root_path, found.chain_path, found.key_path)
-
-
-def say(**words: object) -> None:
-    print(json.dumps(words), flush=True)
-
-
-async def hear() -> dict[str, Any]:
-    return dict(json.loads(await asyncio.to_thread(sys.stdin.readline)))
 
 
 async def run_node(directory: Path, name: str, _: int) -> None:
@@ -175,39 +167,10 @@ async def run_plain(directory: Path, name: str, size_bytes: int) -> None:
 PARTS = {"node": run_node, "attempt": run_attempt, "plain": run_plain}
 
 
-class Part:
-    """A process of the measurement, and the lines that it and we say."""
-
-    def __init__(self, part: str, directory: Path, name: str, size_bytes: int) -> None:
-        command = [sys.executable, __file__, "--part", part, str(directory), name, str(size_bytes)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def tell(self, **words: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(words) + "\n")
-        self._process.stdin.flush()
-
-    def hear(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("a process of the measurement has ended; see above")
-        return dict(json.loads(line))
-
-    def end(self) -> None:
-        """Wait for a process that has nothing more to do, and end it when it goes on all the same."""
-        try:
-            if self._process.poll() is None:
-                self._process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
 def through_gateways(directory: Path, size_bytes: int) -> tuple[float, int, float, bool]:
     """Return seconds, bytes of messages, the peak of a gateway process in MiB, and whether all arrived."""
-    guest, host = (Part("node", directory, name, size_bytes) for name in ("guest", "host"))
-    sender, receiver = (Part("attempt", directory, name, size_bytes) for name in ("guest", "host"))
+    guest, host = (Process(__file__, "node", directory, name, size_bytes) for name in ("guest", "host"))
+    sender, receiver = (Process(__file__, "attempt", directory, name, size_bytes) for name in ("guest", "host"))
     try:
         sockets = {node: node.hear() for node in (guest, host)}
         guest.tell(address=f"127.0.0.1:{sockets[host]['port']}")
@@ -232,7 +195,7 @@ def through_gateways(directory: Path, size_bytes: int) -> tuple[float, int, floa
 
 
 def over_plain_tls(directory: Path, size_bytes: int) -> float:
-    guest, host = (Part("plain", directory, name, size_bytes) for name in ("guest", "host"))
+    guest, host = (Process(__file__, "plain", directory, name, size_bytes) for name in ("guest", "host"))
     try:
         guest.tell(port=host.hear()["port"])
         ended = host.hear()
