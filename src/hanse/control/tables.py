@@ -1,5 +1,6 @@
 """Every table of the control plane, for whoever needs all of them: migrations and their test."""
 
+from hanse.control.approvals.tables import Approval, Delegation, Policy, Rule, Vote, Watcher
 from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Base
 from hanse.control.datasets.tables import Dataset, DatasetVersion
@@ -13,10 +14,12 @@ from hanse.control.pipelines.tables import Pipeline
 from hanse.control.projects.tables import Project, ProjectMember
 
 TABLES: tuple[type[Base], ...] = (
+    Approval,
     Attempt,
     AuditLine,
     Dataset,
     DatasetVersion,
+    Delegation,
     Grant,
     Invitation,
     Job,
@@ -27,9 +30,13 @@ TABLES: tuple[type[Base], ...] = (
     Offer,
     Participant,
     Pipeline,
+    Policy,
     Project,
     ProjectMember,
+    Rule,
     Spending,
     Task,
+    Vote,
+    Watcher,
 )
 METADATA = Base.metadata

@@ -43,6 +43,48 @@ This is not permitted.
 Ask an administrator for the permission, or have somebody do it who has it.
 请向管理员申请权限，或由有权限的人员操作。
 
+409 approval.changed
+What waits for approval has changed since it was shown.
+待审批的内容在展示之后发生了变化。
+Look at it again, and decide on what it is now.
+请重新查看，并就当前内容作出决定。
+
+400 approval.delegation
+The right to decide cannot be handed on like this.
+不能这样委托审批权。
+Name another person than yourself and the one who asks, and a time that comes.
+请指定自己和申请人以外的人员，以及将来的时间。
+
+409 approval.ended
+This approval is no longer awaited.
+该审批已结束。
+Nothing needs to be done; `hanse approval show` says how it ended.
+无需处理；可用 `hanse approval show` 查看结果。
+
+404 approval.no_delegation
+There is no such delegation.
+没有此委托。
+`hanse approval delegations` lists those that you gave or received.
+可用 `hanse approval delegations` 查看您给出或收到的委托。
+
+403 approval.own
+Nobody decides what he asked for himself.
+不能审批自己的申请。
+Have another person decide; handing the right on does not help.
+请由其他人审批；委托也不能绕过此限制。
+
+404 approval.unknown
+There is no such approval.
+没有此审批。
+`hanse approval list` shows those that you may see.
+可用 `hanse approval list` 查看您可见的审批。
+
+409 approval.voted
+This right to decide was used already.
+该审批权已经行使过。
+Another approver is needed.
+需要另一位审批人。
+
 410 artefact.damaged
 A stored result is not what was written.
 存储的结果与写入时不一致。
@@ -1050,6 +1092,18 @@ There are more rows than the component can take.
 行数超出组件上限。
 Use fewer rows.
 请减少行数。
+
+400 rule.limits
+A limit of a rule or policy is out of its range.
+规则或策略的限制超出范围。
+Give a limit that the message allows.
+请按提示给出允许的限制。
+
+404 rule.unknown
+There is no such rule.
+没有此规则。
+`hanse rule list` shows the rules in force.
+可用 `hanse rule list` 查看生效的规则。
 
 424 sample.absent
 The sample data needs a package that is not installed.
