@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.control.conftest import Trio
 from tests.control.offices import IDS, PARTIES, ROWS, behaving, chain, reading
 
+from hanse.control.access.callers import LOCAL
 from hanse.control.datasets.tables import Dataset
 from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.spending import ceiling
@@ -46,13 +47,13 @@ async def test_queries_are_counted_for_the_dataset_and_the_guest(trio: Trio) -> 
     assert await trio.telecom.desk.spend(job, FIT, 1, 7) is None
     assert await trio.telecom.desk.spend(job, FIT, 1, 5) is None
     assert count(trio) == {IDS["bank"]: 12}
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     await trio.telecom.end(job)
     again = await start(trio)
     assert await trio.telecom.desk.spend(again, FIT, 1, 1) is None
     assert count(trio) == {IDS["bank"]: 13}
-    (shown,) = (await trio.telecom.desk.view(again)).disclosure
-    assert (await trio.bank.desk.view(again)).disclosure == ()
+    (shown,) = (await trio.telecom.desk.view(LOCAL, again)).disclosure
+    assert (await trio.bank.desk.view(LOCAL, again)).disclosure == ()
     assert (shown.dataset, shown.guest, shown.used, shown.ceiling) == ("people", "bank", 13, MOST)
 
 
@@ -78,7 +79,7 @@ async def test_jobs_at_the_same_time_share_what_the_smallest_row_allows(trio: Tr
 async def test_an_attempt_is_told_what_was_used_before_it(trio: Trio) -> None:
     job = await start(trio)
     await trio.telecom.desk.spend(job, FIT, 1, 9)
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     await trio.telecom.end(job)
     again = await start(trio)
     task = (trio.telecom.directory / "jobs" / again / "fit" / "1" / "task.json").read_text()
@@ -105,7 +106,7 @@ async def test_what_a_component_keeps_is_found_by_the_same_guests_next_job_on_th
         job = await trio.bank.run(spec)
         await trio.telecom.wait(job, trio.telecom.is_running(job, "fit", 1))
         task = (trio.telecom.directory / "jobs" / job / "fit" / "1" / "task.json").read_text()
-        await trio.bank.desk.cancel(job)
+        await trio.bank.desk.cancel(LOCAL, job)
         await trio.telecom.end(job)
         told = msgspec.json.decode(task, type=AttemptSpec)
         return told.kept, told.kept_by_port
@@ -134,7 +135,7 @@ async def test_nothing_is_told_for_an_attempt_that_is_over_or_reads_no_dataset(t
     over = await trio.telecom.desk.spend(job, FIT, 2, 1)
     assert over is not None
     assert over.code == "attempt.over"
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     await trio.telecom.end(job)
     bare = await trio.bank.run(chain(fit=behaving({"always": "hang"}, *PARTIES)))
     await trio.telecom.wait(bare, trio.telecom.is_running(bare, "fit", 1))

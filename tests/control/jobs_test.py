@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tests.control.conftest import Trio
 from tests.control.offices import IDS, PARTIES, PROJECT, Office, behaving, chain, reading
 
+from hanse.control.access.callers import LOCAL
 from hanse.control.audit import service as audit
 from hanse.control.jobs import decisions, desk, service
 from hanse.control.jobs.tables import Attempt
@@ -65,7 +66,7 @@ async def test_a_party_reads_its_own_granted_columns_and_its_own_earlier_outputs
 async def test_what_an_attempt_exchanged_is_kept_with_it(trio: Trio) -> None:
     job = await trio.bank.run(chain(only=behaving({})))
     assert await end_everywhere(trio, job) == {"succeeded"}
-    view = await trio.telecom.desk.view(job)
+    view = await trio.telecom.desk.view(LOCAL, job)
     assert view.tasks[0].bytes_sent == {GUEST: 10}
     assert view.tasks[0].digests == {"guest/0/sent": "ab" * 32}
     assert view.tasks[0].peak_memory_bytes == 1 << 20
@@ -189,7 +190,7 @@ async def test_a_fault_of_the_task_itself_ends_it_and_its_cause_stays_at_home(tr
         assert row.fault.cause == ""
         assert office.tasks(job) == {"fit": "failed", "later": "skipped"}
         assert len(office.attempts(job, "fit")) == 1
-    own = await trio.shop.desk.view(job)
+    own = await trio.shop.desk.view(LOCAL, job)
     attempt = trio.shop.read(lambda session: session.get_one(Attempt, (job, TaskName("fit"), 1, host(2))))
     assert attempt.fault is not None
     assert attempt.fault.cause == "row 17"
@@ -206,7 +207,7 @@ async def test_any_party_can_cancel_and_no_process_is_left(trio: Trio, who: str)
         office.read(lambda session: [row.pid for row in service.attempts_of(session, job, TaskName("fit")) if row.pid])
         for office in trio
     ]
-    await offices[who].desk.cancel(job)
+    await offices[who].desk.cancel(LOCAL, job)
     assert await end_everywhere(trio, job) == {"cancelled"}
     for office in trio:
         assert office.tasks(job) == {"fit": "cancelled", "later": "skipped"}
@@ -230,7 +231,7 @@ async def test_a_node_that_restarts_in_the_middle_costs_one_attempt(trio: Trio, 
 async def test_a_host_that_is_away_for_a_while_is_waited_for(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk, "PROPOSAL_S", 0.1)
     trio.wire.down.add(IDS["shop"])
-    submission = await trio.bank.desk.submit(chain(only=behaving({})))
+    submission = await trio.bank.desk.submit(LOCAL, chain(only=behaving({})))
     assert submission.job is not None
     assert submission.job.state == "proposed"
     trio.wire.down.clear()
@@ -274,7 +275,7 @@ async def test_orders_are_taken_from_the_guest_of_the_job_only(trio: Trio) -> No
         with pytest.raises(HanseError) as caught:
             await trio.telecom.desk.order(IDS[sender], job, TaskName("fit"), 2)
         assert caught.value.fault.code == "job.not_yours"
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     await end_everywhere(trio, job)
 
 
@@ -299,7 +300,7 @@ async def test_a_guest_that_blames_a_party_that_the_job_does_not_have_is_blamed(
     task = trio.telecom.read(lambda session: service.get_task(session, job, TaskName("fit")))
     for told in (task.fault, (await trio.telecom.end(job)).fault):
         assert told == Fault("label.absent", GUEST, "fit")
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     await trio.shop.end(job)
 
 
@@ -311,7 +312,7 @@ async def test_an_order_said_again_starts_nothing(trio: Trio) -> None:
         standing = await trio.telecom.desk.order(IDS["bank"], job, TaskName("fit"), 1)
         assert standing.state == "running"
     assert trio.telecom.gateway.opened == opened
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     await end_everywhere(trio, job)
     late = await trio.telecom.desk.order(IDS["bank"], job, TaskName("fit"), 2)
     assert late.state == "cancelled"
@@ -354,7 +355,7 @@ async def test_rejected_proposals_are_kept_without_their_tasks_and_at_a_rate(
     assert [(row.state, row.spec.tasks, row.spec.description, row.versions) for row in kept] == [
         ("rejected", {}, "", {})
     ] * 2
-    assert (await trio.telecom.desk.view(kept[0].id)).guest == "bank"
+    assert (await trio.telecom.desk.view(LOCAL, kept[0].id)).guest == "bank"
     lines = trio.telecom.read(lambda session: [line for line in audit.lines(session) if line.action == "job.reject"])
     assert len(lines) == 2
 
@@ -382,7 +383,7 @@ async def test_whoever_waits_for_events_gets_them_in_order_without_a_gap(trio: T
     numbers: list[int] = []
     kinds: list[tuple[str, object]] = []
     while not numbers or kinds[-1] != ("job", "succeeded"):
-        events = await trio.telecom.desk.events(job, numbers[-1] if numbers else 0, 20.0)
+        events = await trio.telecom.desk.events(LOCAL, job, numbers[-1] if numbers else 0, 20.0)
         numbers += [event.number for event in events]
         kinds += [(event.kind, event.data.get("state")) for event in events]
     assert numbers == list(range(1, len(numbers) + 1))

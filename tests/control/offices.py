@@ -19,17 +19,19 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from hanse.api.peer.jobs import answer
+from hanse.control.access.callers import LOCAL
 from hanse.control.database import Base, Database
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.grants.tables import Grant
 from hanse.control.jobs import service
 from hanse.control.jobs.desk import JobDesk, Submission
 from hanse.control.jobs.partners import Correspondence
+from hanse.control.jobs.queue import USUAL
 from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Attempt, Job
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.courier import Courier
-from hanse.control.peers import Pinned
+from hanse.control.peers import LinkState, Pinned
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, GrantId, JobId, OrganisationId, ProjectId, TaskName
@@ -106,7 +108,9 @@ class Line:
 
     def pin(self, member: Pinned) -> None: ...
     def unpin(self, organisation: OrganisationId) -> None: ...
-    def link(self, organisation: OrganisationId) -> Any: ...
+    def link(self, organisation: OrganisationId) -> LinkState:
+        there = organisation in self.wire.desks and not {self.me, organisation} & self.wire.down
+        return LinkState(connected=there)
 
 
 @dataclass
@@ -157,6 +161,7 @@ class Office:
 
     def __init__(self, name: str, directory: Path, wire: Wire) -> None:
         self.name, self.me, self.directory, self.wire = name, IDS[name], directory, wire
+        self.rules = USUAL
         directory.mkdir()
         self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
         Base.metadata.create_all(self.database.engine)
@@ -174,6 +179,7 @@ class Office:
             self.directory,
             command=[sys.executable, str(PROGRAM)],
             posted=self.courier.wake,
+            rules=self.rules,
         )
         self.wire.desks[self.me] = self.desk
         self._carrying = asyncio.create_task(self.courier.run())
@@ -194,7 +200,7 @@ class Office:
             return change(session)
 
     async def submit(self, spec: PipelineSpec) -> Submission:
-        return await self.desk.submit(spec)
+        return await self.desk.submit(LOCAL, spec)
 
     async def run(self, spec: PipelineSpec) -> JobId:
         submission = await self.submit(spec)
@@ -208,7 +214,7 @@ class Office:
         async with asyncio.timeout(60):
             while not self.read(when):
                 with suppress(HanseError):
-                    events = await self.desk.events(job, after, 1.0)
+                    events = await self.desk.events(LOCAL, job, after, 1.0)
                     after = events[-1].number if events else after
                 await asyncio.sleep(0)
 
@@ -237,6 +243,12 @@ class Office:
     def revoke(self) -> None:
         def change(session: Session) -> None:
             session.get_one(Grant, self.grant).revoked_at = now()
+
+        self.write(change)
+
+    def grant_again(self) -> None:
+        def change(session: Session) -> None:
+            session.get_one(Grant, self.grant).revoked_at = None
 
         self.write(change)
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from tests.control.conftest import Trio
 from tests.control.offices import IDS, PARTIES, PROJECT, behaving, chain
 
+from hanse.control.access.callers import LOCAL
 from hanse.control.database import Base, Database
 from hanse.control.jobs import leases, service
 from hanse.control.jobs.bell import Bell
@@ -89,6 +90,9 @@ class Others:
                 self.orders.append((organisation, task, attempt))
                 return AttemptStanding("succeeded")
         raise fault("peer.unreachable", "asked for something else")
+
+    def reaches(self, _organisation: OrganisationId) -> bool:
+        return True
 
     async def order_own(self, job: JobId, task: TaskName, number: int) -> AttemptStanding:
         def succeed() -> None:
@@ -216,5 +220,5 @@ async def test_a_scheduler_that_closes_gives_its_jobs_back_at_once(trio: Trio) -
     row = trio.bank.read(lambda session: service.get_job(session, job))
     assert (row.lease_owner, row.lease_until) == (None, "")
     await trio.bank.open()
-    await trio.bank.desk.cancel(job)
+    await trio.bank.desk.cancel(LOCAL, job)
     assert (await trio.shop.end(job)).state == "cancelled"

@@ -32,6 +32,7 @@ from hanse.control.datasets.registration import Registration
 from hanse.control.jobs.attempts import RUNTIME
 from hanse.control.jobs.desk import JobDesk
 from hanse.control.jobs.partners import Correspondence
+from hanse.control.jobs.queue import Rules
 from hanse.control.migrations import upgrade
 from hanse.control.nodes.identity import Identity, load_identity, load_token
 from hanse.control.organisations.membership import Membership
@@ -109,7 +110,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         identity.organisation,
         settings.directory,
         limits=_limits(settings, settings.attempts),
-        parallel=settings.attempts,
+        rules=_rules(settings),
         command=command,
         posted=courier.wake,
     )
@@ -267,6 +268,21 @@ def _show(host: str, port: int) -> str:
 def _limits(settings: NodeSettings, shares: int) -> Limits:
     """Return what each of `shares` attempts at once may use."""
     return Limits(threads=max(1, settings.threads // shares), memory_bytes=settings.memory_bytes // shares)
+
+
+def _rules(settings: NodeSettings) -> Rules:
+    """Return how much of the node its jobs may use."""
+    return Rules(
+        settings.attempts,
+        settings.jobs_at_once,
+        settings.project_jobs_at_once,
+        settings.user_jobs_at_once,
+        settings.project_jobs_a_day,
+        settings.user_jobs_a_day,
+        settings.job_time_limit_s,
+        settings.task_time_limit_s,
+        settings.keep_jobs_days,
+    )
 
 
 def _gateway_identity(identity: Identity) -> shapes.Identity:

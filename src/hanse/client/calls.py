@@ -143,14 +143,35 @@ def revoke_grant(grant_id: str) -> Call[Any]:
     return Call("DELETE", f"/v1/grants/{_part(grant_id)}", Any)
 
 
-def run_job(pipeline: PipelineSpec) -> Call[Job]:
-    """Propose a pipeline to all of its parties, and run it when they accept."""
-    return Call("POST", "/v1/jobs", Job, {"pipeline": msgspec.to_builtins(pipeline)})
+def run_job(
+    pipeline: PipelineSpec, *, priority: int | None = None, time_limit_s: int = 0, task_time_limit_s: int = 0
+) -> Call[Job]:
+    """Propose a pipeline to all of its parties; it runs when they accept and the node has room.
+
+    `priority` is 0 (lowest) to 9, 5 if not given; limits are seconds, 0 those of the node.
+    """
+    body = {"pipeline": msgspec.to_builtins(pipeline), "time_limit_s": time_limit_s}
+    body |= {"task_time_limit_s": task_time_limit_s} | ({} if priority is None else {"priority": priority})
+    return Call("POST", "/v1/jobs", Job, body)
 
 
-def jobs() -> Call[tuple[Job, ...]]:
-    """List the jobs that this node takes part in."""
-    return Call("GET", "/v1/jobs", tuple[Job, ...])
+def jobs(**wanted: str | None) -> Call[tuple[Job, ...]]:
+    """List the jobs that this node takes part in, newest first.
+
+    `state`, `project`, `partner`, `text`, `since`, `until`, `mine="true"`, `archived="true"` narrow the list; `limit`
+    and `after` (a job's id) turn its pages.
+    """
+    return Call("GET", "/v1/jobs", tuple[Job, ...], query={k: v for k, v in wanted.items() if v is not None})
+
+
+def retry_job(job_id: str) -> Call[Job]:
+    """Start the pipeline of a job that ended without success once more, as a new job."""
+    return Call("POST", f"/v1/jobs/{_part(job_id)}/retry", Job, {})
+
+
+def set_job_priority(job_id: str, priority: int) -> Call[Job]:
+    """Say anew how urgent a job is: 0 (lowest) to 9."""
+    return Call("PUT", f"/v1/jobs/{_part(job_id)}/priority", Job, {"priority": priority})
 
 
 def job(job_id: str) -> Call[Job]:

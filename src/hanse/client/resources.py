@@ -123,6 +123,21 @@ class TaskOutput(msgspec.Struct, frozen=True):
     rows: int | None = None
 
 
+class Attempt(msgspec.Struct, frozen=True):
+    """One try of this party's own; bytes are by peer."""
+
+    number: int
+    state: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    bytes_sent: dict[str, int] = {}
+    bytes_received: dict[str, int] = {}
+    fault: Failure | None = None
+
+
 class Task(msgspec.Struct, frozen=True):
     """One task of a job, as the asked node knows it: bytes, memory and outputs are its own."""
 
@@ -132,7 +147,11 @@ class Task(msgspec.Struct, frozen=True):
     state: str
     parties: tuple[str, ...] = ()
     attempt: int = 0
+    most_attempts: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    others: dict[str, str] = {}
     progress: Progress | None = None
+    cpu_seconds: float = 0.0
     seconds: float | None = None
     peak_memory_bytes: int | None = None
     bytes_sent: dict[str, int] = {}
@@ -168,6 +187,21 @@ class JobProblem(msgspec.Struct, frozen=True):
     remedy: str | None = None
 
 
+class Reason(Failure, frozen=True):
+    """What a job waits for, with what would help in `advice` (zh, en)."""
+
+    advice: dict[str, str] = {}
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What one's own attempts of a job used, all together."""
+
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    bytes_sent: dict[str, int] = {}
+    bytes_received: dict[str, int] = {}
+
+
 class Job(msgspec.Struct, frozen=True):
     id: str
     name: str
@@ -180,6 +214,15 @@ class Job(msgspec.Struct, frozen=True):
     ended_at: str | None = None
     fault: Failure | None = None
     problems: tuple[JobProblem, ...] = ()
+    started_by: str = ""
+    priority: int = 5
+    waiting: tuple[Reason, ...] = ()
+    retry_of: str | None = None
+    retried_as: tuple[str, ...] = ()
+    time_limit_s: int = 0
+    task_time_limit_s: int = 0
+    archived_at: str | None = None
+    used: Use = Use()
     learns: dict[str, dict[str, list[str]]] = {}
     tasks: tuple[Task, ...] = ()
     disclosure: tuple[DisclosureUse, ...] = ()

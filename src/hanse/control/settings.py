@@ -18,6 +18,7 @@ SECRETS = frozenset({"HANSE_DATABASE", "HANSE_TOKEN"})
 """Variables of the node's environment that hold secrets and that none of its processes needs."""
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
 
 
@@ -26,6 +27,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `party_host` is where the party port listens, `advertise` what partners dial (`bank.example:9443`, or a host alone;
     empty: the listening address). `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
+    Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
+    after `keep_jobs_days`, 0 never.
     """
 
     directory: Path
@@ -40,6 +43,14 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] = os.cpu_count() or 1
     memory_bytes: Annotated[int, msgspec.Meta(ge=1 << 28)] = 2 << 30
     attempts: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    jobs_at_once: Count = 8
+    project_jobs_at_once: Count = 0
+    user_jobs_at_once: Count = 0
+    project_jobs_a_day: Count = 0
+    user_jobs_a_day: Count = 0
+    job_time_limit_s: Count = 7 * 86_400
+    task_time_limit_s: Count = 2 * 86_400
+    keep_jobs_days: Count = 0
 
     @property
     def database_url(self) -> str:

@@ -6,7 +6,7 @@ from hanse.control.database import Base
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.grants.tables import Grant, Offer
 from hanse.control.invitations.tables import Invitation
-from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task
+from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
 from hanse.control.models.tables import ModelVersion
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.tables import Letter
@@ -36,7 +36,9 @@ TABLES: tuple[type[Base], ...] = (
     Rule,
     Spending,
     Task,
+    Turnstile,
     Vote,
     Watcher,
+    Workplace,
 )
 METADATA = Base.metadata

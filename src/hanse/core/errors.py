@@ -571,6 +571,18 @@ The job has ended.
 `hanse job show` says how.
 可用 `hanse job show` 查看结果。
 
+422 job.limit
+The job asks for more time than this node gives.
+作业要求的时间超过本节点的上限。
+Ask for less time, or have the operator raise the node's limit.
+请缩短时间，或请运维人员提高节点上限。
+
+404 job.no_log
+There is no log of this attempt at this node.
+本节点没有该次执行的日志。
+Each party has the logs of its own attempts; those of deleted jobs are gone.
+各参与方只保留自己的执行日志；已删除作业的日志不再保留。
+
 404 job.no_output
 This party has no such output of the task.
 本方没有该任务的此项输出。
@@ -589,11 +601,23 @@ The job has no part for this organisation.
 Check the parties of the pipeline.
 请检查流程中的参与方。
 
+409 job.open
+The job has not ended.
+作业尚未结束。
+Wait until it has, or cancel it: `hanse job cancel`
+请等待其结束，或用 `hanse job cancel` 取消。
+
 422 job.parties
 The job's parties do not fit its project.
 作业的参与方与项目不符。
 Name organisations that have accepted the project; the guest is one's own.
 请填写已接受该项目的组织；发起方应为本组织。
+
+422 job.priority
+This is no priority of a job.
+作业优先级无效。
+Say 0 (lowest) to 9 (highest); 5 is normal.
+请填写 0（最低）到 9（最高）；5 为普通。
 
 422 job.rejected
 A party cannot take part.
@@ -601,11 +625,23 @@ A party cannot take part.
 Solve what it says, then start the job again.
 请解决其提出的问题后重新启动作业。
 
+504 job.time_limit
+The job took longer than it may.
+作业运行时间超过限制。
+Use fewer rows or rounds, or start it with a longer time limit.
+请减少行数或轮数，或以更长的时间限制启动。
+
 429 job.too_many
 The guest has too many jobs open with this organisation.
 发起方在该组织的未结束作业过多。
 Wait until some have ended, or cancel some: `hanse job cancel`
 请等待部分作业结束，或用 `hanse job cancel` 取消一些。
+
+409 job.unfinished
+Only a job that ended without success can be started again.
+只有未成功结束的作业才能重试。
+Wait until it has ended, or cancel it: `hanse job cancel`
+请等待其结束，或用 `hanse job cancel` 取消。
 
 404 job.unknown
 There is no such job.
@@ -1039,6 +1075,42 @@ A table has more rows than can be prepared.
 Split the table.
 请拆分该表。
 
+409 queue.away
+A party's node cannot be reached.
+有参与方的节点无法连接。
+Wait until it is back, or ask its operator; the job goes on by itself.
+请等待其恢复或联系其运维人员；恢复后作业会自动继续。
+
+409 queue.busy
+All places for tasks on this node are taken.
+本节点的任务执行名额已用完。
+Wait until other tasks have ended, or give the node more: `threads`, `memory_bytes`, `attempts`.
+请等待其他任务结束，或增加节点的 `threads`、`memory_bytes`、`attempts`。
+
+409 queue.full
+As many jobs run on this node as may at once.
+本节点同时运行的作业已达上限。
+Wait until some have ended; a job of higher priority begins earlier.
+请等待部分作业结束；优先级更高的作业会先开始。
+
+409 queue.limit
+The project or user has as many jobs running as it may at once.
+该项目或用户同时运行的作业已达上限。
+Wait until some have ended, or cancel one: `hanse job cancel`
+请等待部分作业结束，或用 `hanse job cancel` 取消一个。
+
+409 queue.quota
+The project or user has begun as many jobs as it may in a day.
+该项目或用户一天内启动的作业已达上限。
+Wait until the day is over, or ask the operator of the node for a larger quota.
+请等待一天过去，或请节点运维人员提高配额。
+
+409 queue.unanswered
+A party has not answered the proposal yet.
+有参与方尚未答复该作业提议。
+Wait for its answer; `hanse job watch` shows when it comes.
+请等待其答复；可用 `hanse job watch` 查看。
+
 421 request.host
 The request is for another host.
 请求的主机名不正确。
@@ -1134,6 +1206,12 @@ There are too few rows to split.
 行数过少，无法拆分。
 Use more rows, or another share.
 请使用更多行，或调整比例。
+
+429 stream.too_many
+Too many live streams are open.
+打开的实时事件流过多。
+Close some, or ask with `/v1/jobs/{id}/events`.
+请关闭一些，或改用 `/v1/jobs/{id}/events` 查询。
 
 422 time.unreadable
 This is no time.

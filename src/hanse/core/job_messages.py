@@ -4,6 +4,7 @@ The guest's node leads; what it says is a fact or an order that may be said twic
 sender is the organisation of the client certificate, never a field. What is refused comes back as a fault.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -136,6 +137,14 @@ def report_problem(party: PartyId, task: str, message: str, remedy: str = "") ->
     """Return a problem whose words fit into a message."""
     longest = PROBLEM_CHARACTERS
     return JobProblem(party, flatten(task[:48]), flatten(message[:longest]), flatten(remedy[:longest]))
+
+
+def read_out(problems: Iterable[JobProblem]) -> str:
+    """Return problems as one sentence; what several parties or tasks say in the same words is said once."""
+    said: dict[str, list[str]] = {}
+    for problem in problems:
+        said.setdefault(problem.message, []).append(f"{problem.party}, {problem.task or 'pipeline'}")
+    return "; ".join(f"{' and '.join(dict.fromkeys(places))}: {message}" for message, places in said.items())
 
 
 class Decision(msgspec.Struct, frozen=True, tag=True):

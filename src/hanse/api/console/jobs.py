@@ -7,29 +7,52 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from hanse.api.console.access import needs
 from hanse.api.console.errors import answer_fault
 from hanse.api.console.parts import part
 from hanse.api.console.shapes import Asked
+from hanse.control.access.callers import Caller
+from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
 from hanse.control.jobs import service, views
-from hanse.control.jobs.desk import JobDesk
+from hanse.control.jobs.desk import JobDesk, Submission
+from hanse.control.jobs.search import Wanted
+from hanse.control.jobs.tables import NORMAL
+from hanse.control.jobs.wishes import Wishes
+from hanse.core.errors import describe
 from hanse.core.faults import Fault, fault
 from hanse.core.ids import JobId, TaskName
-from hanse.core.job_messages import JobProblem
+from hanse.core.job_messages import JobProblem, JobState, read_out
 from hanse.core.specs import PipelineSpec
+from hanse.core.times import format_time, parse_time
 
 router = APIRouter(tags=["jobs"])
 
 Desk = Annotated[JobDesk, part(JobDesk)]
+Reader = Annotated[Caller, needs(Permission.JOBS_READ)]
+Runner = Annotated[Caller, needs(Permission.JOBS_RUN)]
 Storage = Annotated[Database, part(Database)]
 
 LONGEST_WAIT_S = 30.0
+LONGEST_LIMIT_S = 366 * 86_400
 
 
 class JobAsked(Asked):
-    """`pipeline`: name, project, parties, tasks."""
+    """`pipeline`: name, project, parties, tasks. `priority` is 0 (lowest) to 9; above 5 needs `node.operate`.
+
+    Limits are seconds, 0 those of the node.
+    """
 
     pipeline: dict[str, Any]
+    priority: Annotated[int, Field(ge=0, le=9)] = NORMAL
+    time_limit_s: Annotated[int, Field(ge=0, le=LONGEST_LIMIT_S)] = 0
+    task_time_limit_s: Annotated[int, Field(ge=0, le=LONGEST_LIMIT_S)] = 0
+
+
+class PriorityAsked(Asked):
+    """0 (lowest) to 9; above 5 needs `node.operate`."""
+
+    priority: Annotated[int, Field(ge=0, le=9)]
 
 
 class FaultView(BaseModel):
@@ -64,8 +87,34 @@ class ProgressView(BaseModel):
     note: str = ""
 
 
+class ReasonView(FaultView):
+    """What a job waits for: `text` says it and `advice` what helps, both in `en` and `zh`."""
+
+    text: dict[str, str]
+    advice: dict[str, str]
+
+
+class AttemptView(BaseModel):
+    """One try of this party's own; bytes are by peer."""
+
+    number: int
+    state: str
+    ordered_at: str
+    started_at: str | None
+    ended_at: str | None
+    seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: int
+    bytes_sent: dict[str, int]
+    bytes_received: dict[str, int]
+    fault: FaultView | None
+
+
 class TaskView(BaseModel):
-    """Memory, bytes, digests and outputs are this party's own; `digests` are by `peer/stream/direction`."""
+    """Time, memory, bytes, digests, outputs and `attempts` are this party's own; of `others` only the state is known.
+
+    `digests` are by `peer/stream/direction`. When processes or nodes die, a task is tried `most_attempts` times.
+    """
 
     name: str
     component: str
@@ -73,10 +122,14 @@ class TaskView(BaseModel):
     state: str
     parties: list[str]
     attempt: int
+    most_attempts: int
+    attempts: list[AttemptView]
+    others: dict[str, str]
     progress: ProgressView | None
     started_at: str | None
     ended_at: str | None
     seconds: float | None
+    cpu_seconds: float
     peak_memory_bytes: int | None
     bytes_sent: dict[str, int]
     bytes_received: dict[str, int]
@@ -95,8 +148,20 @@ class DisclosureView(BaseModel):
     ceiling: int
 
 
+class UseView(BaseModel):
+    """What this party's attempts of a job used, all together; bytes by peer, the largest memory of one attempt."""
+
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    bytes_sent: dict[str, int] = Field(default_factory=dict)
+    bytes_received: dict[str, int] = Field(default_factory=dict)
+
+
 class JobView(BaseModel):
-    """`role` is this node's party; `guest` and the values of `parties` are names of organisations."""
+    """`role` is this node's party; `guest` and the values of `parties` are names of organisations.
+
+    `started_by` is empty for a partner's job. `waiting` says what keeps the job from going on.
+    """
 
     id: str
     name: str
@@ -111,9 +176,18 @@ class JobView(BaseModel):
     fault: FaultView | None
     problems: list[ProblemView]
     cancel_asked_at: str | None
+    started_by: str
+    priority: int
+    waiting: list[ReasonView]
+    retry_of: str | None
+    time_limit_s: int
+    task_time_limit_s: int
+    archived_at: str | None
+    retried_as: list[str] = Field(default_factory=list)
     learns: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     tasks: list[TaskView] = Field(default_factory=list)
     disclosure: list[DisclosureView] = Field(default_factory=list)
+    used: UseView = Field(default_factory=UseView)
 
 
 class ReportView(BaseModel):
@@ -142,60 +216,102 @@ class EventsView(BaseModel):
 
 
 @router.post("/jobs", status_code=202, operation_id="start_job", response_model=JobView)
-async def start_job(asked: JobAsked, request: Request, desk: Desk) -> Any:
-    """Propose a pipeline to all of its parties; it runs as soon as they have accepted."""
-    submission = await desk.submit(_read_pipeline(asked.pipeline))
-    if submission.job is None or submission.problems:
-        return _answer_problems(request, submission.problems)
-    return _view(await desk.view(submission.job.id))
+async def start_job(asked: JobAsked, request: Request, desk: Desk, caller: Runner) -> Any:
+    """Propose a pipeline to all of its parties; it runs as soon as they have accepted and the node has room."""
+    wishes = Wishes(asked.priority, asked.time_limit_s, asked.task_time_limit_s)
+    submission = await desk.submit(caller, _read_pipeline(asked.pipeline), wishes)
+    return await _answer(request, desk, caller, submission)
 
 
 @router.get("/jobs", operation_id="list_jobs")
-def list_jobs(database: Storage) -> list[JobView]:
-    """List the jobs in which this node takes part, newest first, without their tasks."""
+def list_jobs(
+    database: Storage,
+    caller: Reader,
+    state: Annotated[list[JobState], Query()] = [],  # noqa: B006 (FastAPI copies it)
+    project: str | None = None,
+    partner: str | None = None,
+    mine: bool = False,
+    text: Annotated[str | None, Query(max_length=200)] = None,
+    since: str | None = None,
+    until: str | None = None,
+    archived: bool = False,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> list[JobView]:
+    """List the jobs in which this node takes part, newest first, without their tasks.
+
+    `project` and `partner` are ids or names; `text` is looked for in id and name; `since` and `until` bound when a job
+    was made. The next page follows `after`, the id of the last job of this one.
+    """
+    wanted = Wanted(
+        states=tuple(state),
+        project=project,
+        partner=partner,
+        mine=mine,
+        text=text,
+        since=_read_time(since),
+        until=_read_time(until),
+        archived=archived,
+        after=None if after is None else JobId(after),
+        limit=limit,
+    )
     with database.read() as session:
-        return [_view(views.outline_job(job)) for job in service.list_jobs(session)]
+        return [_view(views.outline_job(job)) for job in service.list_jobs(session, caller, wanted)]
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job")
-async def get_job(job_id: str, desk: Desk) -> JobView:
-    """Show all that this node knows of a job."""
-    return _view(await desk.view(JobId(job_id)))
+async def get_job(job_id: str, desk: Desk, caller: Reader) -> JobView:
+    """Show all that this node knows of a job: its own side in full, of the other parties how they are."""
+    return _view(await desk.view(caller, JobId(job_id)))
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202, operation_id="retry_job", response_model=JobView)
+async def retry_job(job_id: str, request: Request, desk: Desk, caller: Runner) -> Any:
+    """Start the pipeline of a job that ended without success once more, as a new job."""
+    return await _answer(request, desk, caller, await desk.retry(caller, JobId(job_id)))
+
+
+@router.put("/jobs/{job_id}/priority", operation_id="set_job_priority")
+async def set_job_priority(job_id: str, asked: PriorityAsked, desk: Desk, caller: Reader) -> JobView:
+    """Say anew how urgent a job is that has not ended."""
+    await desk.set_priority(caller, JobId(job_id), asked.priority)
+    return _view(await desk.view(caller, JobId(job_id)))
 
 
 @router.get("/jobs/{job_id}/events", operation_id="list_job_events")
 async def list_job_events(
     job_id: str,
     desk: Desk,
+    caller: Reader,
     after: Annotated[int, Query(ge=0)] = 0,
     wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S)] = 0.0,
 ) -> EventsView:
     """Return what has happened since event `after`; wait up to `wait_s` seconds for the next to happen."""
-    found = await desk.events(JobId(job_id), after, wait_s)
+    found = await desk.events(caller, JobId(job_id), after, wait_s)
     events = [EventView(number=e.number, at=e.at, task=e.task, party=e.party, kind=e.kind, data=e.data) for e in found]
     return EventsView(events=events, last=events[-1].number if events else after)
 
 
 @router.post("/jobs/{job_id}/cancel", operation_id="cancel_job")
-async def cancel_job(job_id: str, desk: Desk) -> JobView:
+async def cancel_job(job_id: str, desk: Desk, caller: Runner) -> JobView:
     """End a job at all of its parties. Any of them may."""
-    await desk.cancel(JobId(job_id))
-    return _view(await desk.view(JobId(job_id)))
+    await desk.cancel(caller, JobId(job_id))
+    return _view(await desk.view(caller, JobId(job_id)))
 
 
 @router.get("/jobs/{job_id}/tasks/{task}/report", operation_id="get_report")
-def get_report(job_id: str, task: str, database: Storage) -> ReportView:
+def get_report(job_id: str, task: str, database: Storage, caller: Reader) -> ReportView:
     """Return this party's own report of a task: its figures, tables, curves and trees."""
     with database.read() as session:
-        artefact = views.find_report(session, service.get_job(session, JobId(job_id)), TaskName(task))
+        artefact = views.find_report(session, service.see_job(session, caller, JobId(job_id)), TaskName(task))
     return ReportView.model_validate(views.read_report(artefact))
 
 
 @router.get("/jobs/{job_id}/tasks/{task}/outputs/{port}", operation_id="get_output")
-def get_output(job_id: str, task: str, port: str, database: Storage) -> dict[str, Any]:
+def get_output(job_id: str, task: str, port: str, database: Storage, caller: Reader) -> dict[str, Any]:
     """Return what a report says, or where on this machine a table or a model lies."""
     with database.read() as session:
-        artefact = views.find_output(session, service.get_job(session, JobId(job_id)), TaskName(task), port)
+        artefact = views.find_output(session, service.see_job(session, caller, JobId(job_id)), TaskName(task), port)
     found: dict[str, Any] = msgspec.to_builtins(artefact)
     return views.read_report(artefact) if artefact.kind == "report" else found
 
@@ -207,12 +323,28 @@ def _read_pipeline(raw: dict[str, Any]) -> PipelineSpec:
         raise fault("pipeline.invalid", str(error)) from error
 
 
+async def _answer(request: Request, desk: JobDesk, caller: Caller, submission: Submission) -> Any:
+    if submission.job is None or submission.problems:
+        return _answer_problems(request, submission.problems)
+    return _view(await desk.view(caller, submission.job.id))
+
+
+def _read_time(text: str | None) -> str | None:
+    return None if text is None else format_time(parse_time(text))
+
+
 def _answer_problems(request: Request, problems: tuple[JobProblem, ...]) -> JSONResponse:
-    words = "; ".join(f"{found.party}, {found.task or 'pipeline'}: {found.message}" for found in problems)
-    told = Fault("job.rejected", problems[0].party if problems else None, "proposal", words)
+    told = Fault("job.rejected", problems[0].party if problems else None, "proposal", read_out(problems))
     more = {"problems": [msgspec.to_builtins(found) for found in problems]}
     return answer_fault(told, str(request.scope.get("correlation", "")), more=more)
 
 
 def _view(view: views.JobView) -> JobView:
-    return JobView.model_validate(msgspec.to_builtins(view))
+    shown = msgspec.to_builtins(view)
+    shown["waiting"] = [_explain(reason) for reason in view.waiting]
+    return JobView.model_validate(shown)
+
+
+def _explain(reason: Fault) -> dict[str, Any]:
+    entry = describe(reason.code)
+    return {**msgspec.to_builtins(reason), "text": entry.text, "advice": entry.advice}

@@ -36,6 +36,13 @@ def run(
         ),
     ],
     watch: Annotated[bool, typer.Option("--watch", help="Stay and show how it goes.")] = False,
+    priority: Annotated[
+        int | None, typer.Option("--priority", min=0, max=9, help="0 lowest, 9 highest, 5 if not given.")
+    ] = None,
+    time_limit: Annotated[int, typer.Option("--time-limit", min=0, help="Seconds that the job may take.")] = 0,
+    task_time_limit: Annotated[
+        int, typer.Option("--task-time-limit", min=0, help="Seconds that each task may take.")
+    ] = 0,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
@@ -46,12 +53,11 @@ def run(
     """
     pipeline = read_pipeline(file)
     with connect(directory) as client:
-        job = client.run_job(pipeline)
+        job = client.run_job(pipeline, priority=priority, time_limit_s=time_limit, task_time_limit_s=task_time_limit)
         if watch:
             _watch(client, job.id, as_json)
             return
-    text = f"[green]✓[/] job [bold]{escape(job.id)}[/] {job.state}. [dim]See it run:[/] hanse job watch {job.id}"
-    show(job, as_json, lambda console: console.print(text))
+    show(job, as_json, lambda console: _draw_started(console, job))
 
 
 @commands.command(epilog="Example: hanse job watch job-5f2c9a7d01b4e6c8")
@@ -72,11 +78,47 @@ def cancel(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson
     show(found, as_json, lambda console: console.print(text))
 
 
-@commands.command("list", epilog="Example: hanse job list")
-def list_jobs(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
-    """List the jobs that this node takes part in."""
+@commands.command(epilog="Example: hanse job retry job-5f2c9a7d01b4e6c8")
+def retry(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Start the pipeline of a job that ended without success once more, as a new job."""
     with connect(directory) as client:
-        found = client.jobs()
+        found = client.retry_job(job)
+    show(found, as_json, lambda console: _draw_started(console, found))
+
+
+@commands.command(epilog="Example: hanse job priority job-5f2c9a7d01b4e6c8 7")
+def priority(
+    job: JobId,
+    level: Annotated[int, typer.Argument(help="0 lowest, 9 highest; above 5 is the operator's to say.", min=0, max=9)],
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Say anew how urgent a job is that has not ended."""
+    with connect(directory) as client:
+        found = client.set_job_priority(job, level)
+    show(found, as_json, lambda console: console.print(f"[green]✓[/] {escape(job)} has priority {found.priority}"))
+
+
+@commands.command("list", epilog="Example: hanse job list --state running --project risk")
+def list_jobs(
+    state: Annotated[str | None, typer.Option("--state", help="Only jobs in this state.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="Only jobs of this project, by name or id.")] = None,
+    partner: Annotated[str | None, typer.Option("--partner", help="Only jobs with this organisation.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Only jobs whose name or id has this in it.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Only jobs made since then: 2026-11-23.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only jobs made until then.")] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only those that I have started.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that were put away.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 1000,
+    after: Annotated[str | None, typer.Option("--after", help="Go on after this job.")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """List the jobs that this node takes part in, newest first."""
+    said = {"mine": "true" if mine else None, "archived": "true" if archived else None, "limit": str(limit)}
+    said |= {"state": state, "project": project, "partner": partner, "text": text, "since": since, "until": until}
+    with connect(directory) as client:
+        found = client.jobs(after=after, **said)
     heads = ("id", "name", "state", "my role", "created", "ended")
     rows = [(j.id, j.name, j.state, j.role, j.created_at, j.ended_at) for j in found]
     show(
@@ -143,13 +185,30 @@ def draw_job(console: Console, job: Job) -> None:
     parties = ", ".join(f"{party} {organisation}" for party, organisation in job.parties.items())
     facts = [("job", job.id), ("name", job.name), ("state", job.state), ("parties", parties)]
     facts += [("created", job.created_at or ""), ("ended", job.ended_at or "")]
+    facts += [("priority", str(job.priority))] + ([("repeats", job.retry_of)] if job.retry_of else [])
     draw_facts(console, facts)
+    _draw_waiting(console, job)
     console.print()
     heads = ("task", "component", "state", "parties", "seconds", "peak memory", "sent", "doing")
     draw_table(console, heads, [_task_row(task) for task in job.tasks], "No tasks.")
     for failure in dict.fromkeys(_failures(job)):
         _draw_failure(console, failure)
     draw_learns(console, job)
+
+
+def _draw_started(console: Console, job: Job) -> None:
+    console.print(
+        f"[green]✓[/] job [bold]{escape(job.id)}[/] {job.state}. [dim]See it run:[/] hanse job watch {job.id}"
+    )
+    _draw_waiting(console, job)
+
+
+def _draw_waiting(console: Console, job: Job) -> None:
+    tongue = language()
+    for reason in job.waiting:
+        words = " · ".join(part for part in (reason.party, reason.text.get(tongue), reason.cause) if part)
+        console.print(f"  [yellow]waits:[/] {escape(words)}")
+        console.print(f"  [dim]→[/] {escape(reason.advice.get(tongue, ''))}")
 
 
 def draw_learns(console: Console, job: Job, indent: str = "") -> None:

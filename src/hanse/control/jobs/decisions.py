@@ -5,14 +5,16 @@ Nothing here waits or speaks. A decision may be made again at any time: it finds
 
 from collections.abc import Iterable
 
+import msgspec
 from sqlalchemy.orm import Session
 
-from hanse.control.jobs import service
-from hanse.control.jobs.states import advance, has_ended, open_row
+from hanse.control.jobs import queue, service
+from hanse.control.jobs.queue import Rules
+from hanse.control.jobs.states import advance, append_event, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, Participant, Task
 from hanse.control.outbox import service as outbox
 from hanse.core.faults import Fault
-from hanse.core.job_messages import EndAttempt, JobEnded, JobRequest, JobState, StartJob, TaskEnded, TaskState
+from hanse.core.job_messages import EndAttempt, JobEnded, JobRequest, JobState, StartJob, TaskEnded, TaskState, read_out
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.times import later, now
 
@@ -29,33 +31,47 @@ SECOND_HAND = frozenset({"peer.lost", "peer.restarted", "peer.refused", "link.br
 """Codes by which an attempt says that it ended because another one did."""
 
 
-def decide(session: Session, job: Job, parallel: int) -> bool:
-    """Move a job as far as its rows allow; return whether anything moved. At most `parallel` tasks run at once."""
+def decide(session: Session, job: Job, rules: Rules) -> bool:
+    """Move a job as far as its rows and the node's rules allow; return whether anything moved."""
     before = job.last_event
     if has_ended(job):
         return False
     if job.cancel_asked_at is not None:
         _finish(session, job, "cancelled")
     elif job.state == "proposed":
-        _decide_proposal(session, job)
+        _decide_proposal(session, job, rules)
     else:
-        _decide_run(session, job, parallel)
+        _decide_run(session, job, rules)
     return job.last_event != before
 
 
-def _decide_proposal(session: Session, job: Job) -> None:
+def _decide_proposal(session: Session, job: Job, rules: Rules) -> None:
     participants = service.participants_of(session, job.id)
     if job.problems:
         party = job.problems[0].party
-        _finish(session, job, "rejected", Fault("job.rejected", party, "proposal", _read_out(job)))
+        _finish(session, job, "rejected", Fault("job.rejected", party, "proposal", read_out(job.problems)))
     elif lost := _find_away(participants, {row.party for row in participants}):
         _finish(session, job, "failed", _blame_absence(lost.party, "proposal"))
-    elif all(row.accepted for row in participants):
+    elif waiting := queue.say_what_is_waited_for(session, job, rules):
+        _wait(session, job, waiting)
+    else:
+        job.waiting = ()
         advance(session, job, "running")
         _tell(session, job, StartJob(job.id))
 
 
-def _decide_run(session: Session, job: Job, parallel: int) -> None:
+def _wait(session: Session, job: Job, reasons: tuple[Fault, ...]) -> None:
+    """Note what a job waits for, and tell those who watch it when that is something else than before."""
+    if [(found.code, found.party) for found in job.waiting] != [(found.code, found.party) for found in reasons]:
+        told = [msgspec.to_builtins(reason) for reason in reasons]
+        append_event(session, job.id, "waiting", {"reasons": told})
+        job.waiting = reasons
+
+
+def _decide_run(session: Session, job: Job, rules: Rules) -> None:
+    if overrun := queue.find_overrun(job, service.tasks_of(session, job.id)):
+        _stop_late(session, job, *overrun)
+        return
     for task in service.tasks_of(session, job.id):
         if task.state == "running" and (fault := _settle(session, job, task)) is not None:
             _fail(session, job, task, fault)
@@ -65,11 +81,22 @@ def _decide_run(session: Session, job: Job, parallel: int) -> None:
     if len(done) == len(tasks):
         _finish(session, job, "succeeded")
         return
-    free = parallel - sum(task.state == "running" for task in tasks)
     ready = [task for task in tasks if task.state == "waiting" and done.issuperset(task.after)]
-    for task in ready[: max(free, 0)]:
+    if not ready:
+        return
+    queue.enter(session)
+    free = queue.count_free(session, rules)
+    _wait(session, job, () if free or any(task.state == "running" for task in tasks) else (queue.BUSY,))
+    for task in ready[:free]:
         advance(session, task, "running")
         _order_next(session, task)
+
+
+def _stop_late(session: Session, job: Job, task: Task | None, fault: Fault) -> None:
+    if task is None:
+        _finish(session, job, "failed", fault)
+    else:
+        _fail(session, job, task, fault)
 
 
 def _settle(session: Session, job: Job, task: Task) -> Fault | None:
@@ -117,6 +144,7 @@ def _fail(session: Session, job: Job, task: Task, fault: Fault) -> None:
 
 
 def _finish(session: Session, job: Job, state: JobState, fault: Fault | None = None) -> None:
+    job.waiting = ()
     over: list[tuple[Task, TaskState]] = [(task, task.state) for task in service.tasks_of(session, job.id)]
     service.end_job(session, job, state, fault)
     for task, before in over:
@@ -157,7 +185,3 @@ def _find_away(participants: list[Participant], needed: set[PartyId]) -> Partici
 def _blame_absence(party: PartyId, step: str) -> Fault:
     cause = f"its node could not be reached for {AWAY_S:.0f} s"
     return Fault("peer.unreachable", party, step, cause, "see that its node runs and that its address is right")
-
-
-def _read_out(job: Job) -> str:
-    return "; ".join(f"{problem.party}, {problem.task or 'pipeline'}: {problem.message}" for problem in job.problems)

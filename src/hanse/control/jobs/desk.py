@@ -16,6 +16,8 @@ import msgspec
 import structlog
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import Caller
+from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.jobs import proposals, service, shares, spending
@@ -24,12 +26,14 @@ from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import AWAY_S
 from hanse.control.jobs.planner import Planner, PlannerSocket
 from hanse.control.jobs.proposals import Proposal
+from hanse.control.jobs.queue import USUAL, Rules
 from hanse.control.jobs.recorder import Recorder
 from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt
 from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.states import advance, has_ended
-from hanse.control.jobs.tables import Job, JobEvent
+from hanse.control.jobs.tables import NORMAL, Job, JobEvent
 from hanse.control.jobs.views import JobView, view_job
+from hanse.control.jobs.wishes import PLAIN, Wishes, change_priority, check_wishes
 from hanse.control.jobs.workshop import AttemptSocket, Workshop
 from hanse.control.outbox import service as outbox
 from hanse.control.pipelines.service import save_pipeline
@@ -59,6 +63,9 @@ from hanse.core.times import later, now
 WATCH_S = 5.0
 SILENT_S = 15.0
 """A host asks the guest about a job of which it has heard nothing for this long."""
+
+LOOK_S = 2.0
+"""How often whoever waits for events looks again: another process of this node may have written some."""
 
 PROPOSAL_S = 20.0
 """How long starting a job waits for the other parties' answers before it goes on in the background."""
@@ -93,7 +100,7 @@ class JobDesk:
         directory: Path,
         *,
         limits: Limits | None = None,
-        parallel: int = 2,
+        rules: Rules = USUAL,
         command: Sequence[str] = RUNTIME,
         posted: Callable[[], None] = lambda: None,
     ) -> None:
@@ -101,6 +108,7 @@ class JobDesk:
         self._partners = partners
         self._me = me
         self._directory = directory
+        self._rules = rules
         self._posted = posted
         owner = new_id("scheduler")
         logs = directory / "log"
@@ -123,7 +131,7 @@ class JobDesk:
             self.bell,
             owner=owner,
             release=version("hanse"),
-            parallel=parallel,
+            rules=rules,
         )
 
     async def start(self) -> None:
@@ -148,51 +156,80 @@ class JobDesk:
 
     # ------------------------------------------------------------------ what this node's people ask for
 
-    async def submit(self, spec: PipelineSpec) -> Submission:
-        """Make a job of a pipeline and propose it to every party. Raises what keeps it from being proposed at all."""
+    async def submit(self, caller: Caller, spec: PipelineSpec, wishes: Wishes = PLAIN) -> Submission:
+        """Make a job of a pipeline and propose it to every party. Raises what keeps it from being proposed at all.
+
+        Waits for the answers of those parties that can be reached; the others are asked when they are.
+        """
+        check_wishes(caller, wishes, self._rules)
         proposal = await self._read(lambda session: proposals.draft(session, self._me, spec))
+        caller.demand(Permission.JOBS_RUN, project=proposal.project)
         catalogue = await self.planner.describe()
         known = {card.name: card.version for card in catalogue.components}
         problems, check = await self._examine(proposal)
         if problems:
             return Submission(None, problems)
         versions = {task.component: known.get(task.component, task.version) for task in check.tasks}
-        job = await self._write(lambda session: self._open(session, proposal._replace(versions=versions), check))
+        job = await self._write(
+            lambda session: self._open(session, caller, wishes, proposal._replace(versions=versions), check)
+        )
         self._scheduler.wake()
         async with self.bell.listen(job.id) as heard:
             deadline = asyncio.get_running_loop().time() + PROPOSAL_S
-            while (job := await self.get(job.id)).state == "proposed":
+            while await self._read(lambda session: service.is_being_answered(session, job.id)):
                 if not await heard.within(max(deadline - asyncio.get_running_loop().time(), 0.0)):
                     break
+        job = await self.get(job.id)
         return Submission(job, job.problems if job.state == "rejected" else ())
+
+    async def retry(self, caller: Caller, job: JobId) -> Submission:
+        """Start the pipeline of a job that ended without success once more, as a new job that is linked with it."""
+        found = await self._read(lambda session: service.touch_job(session, caller, job))
+        if found.me != GUEST:
+            raise fault("job.not_yours", f"job {job} was started by another organisation: it may start it again")
+        if found.state not in ("failed", "cancelled", "rejected"):
+            raise fault("job.unfinished", f"job {job} is {found.state}")
+        wishes = Wishes(min(found.priority, NORMAL), found.time_limit_s, found.task_time_limit_s, job)
+        return await self.submit(caller, found.spec, wishes)
+
+    async def set_priority(self, caller: Caller, job: JobId, priority: int) -> None:
+        """Say anew how urgent a job is that has not ended. Raises `access.denied`, `job.ended`."""
+        await self._write(lambda session: change_priority(session, caller, job, priority))
+        self._scheduler.wake()
 
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""
         return await self._read(lambda session: service.get_job(session, job))
 
-    async def view(self, job: JobId) -> JobView:
+    async def view(self, caller: Caller, job: JobId) -> JobView:
         """Return all that this node knows of a job. Raises `job.unknown`."""
-        return await self._read(lambda session: view_job(session, self._directory, service.get_job(session, job)))
+        return await self._read(
+            lambda session: view_job(session, self._directory, service.see_job(session, caller, job))
+        )
 
-    async def cancel(self, job: JobId) -> None:
+    async def cancel(self, caller: Caller, job: JobId) -> None:
         """End a job at all of its parties. At a host, its own attempts end at once and the guest is told."""
-        await self._write(lambda session: self._cancel(session, job, audit.ADMINISTRATOR))
+
+        def change(session: Session) -> None:
+            self._cancel(session, service.touch_job(session, caller, job).id, caller.id)
+
+        await self._write(change)
         self._posted()
         await self._settle(job)
         self._scheduler.wake()
 
-    async def events(self, job: JobId, after: int, wait_s: float) -> list[JobEvent]:
+    async def events(self, caller: Caller, job: JobId, after: int, wait_s: float) -> list[JobEvent]:
         """Return the events of a job above a number, waiting up to `wait_s` for the first. Raises `job.unknown`."""
         deadline = asyncio.get_running_loop().time() + wait_s
         async with self.bell.listen(job) as heard:
             while True:
                 row, found = await self._read(
-                    lambda session: (service.get_job(session, job), service.events_after(session, job, after))
+                    lambda session: (service.see_job(session, caller, job), service.events_after(session, job, after))
                 )
                 left_s = deadline - asyncio.get_running_loop().time()
                 if found or left_s <= 0 or has_ended(row):
                     return found
-                await heard.within(min(left_s, WATCH_S))
+                await heard.within(min(left_s, LOOK_S))
 
     async def describe(self) -> Catalogue:
         """Return the components that this node has."""
@@ -316,11 +353,15 @@ class JobDesk:
         plan = spending.Plan(proposal.project, guest, proposal.me, proposal.spec, check.tasks)
         return await self._read(lambda session: spending.foresee(session, self._directory, plan)), check
 
-    def _open(self, session: Session, proposal: Proposal, check: PipelineCheck) -> Job:
+    def _open(self, session: Session, caller: Caller, wishes: Wishes, proposal: Proposal, check: PipelineCheck) -> Job:
         save_pipeline(session, proposal.spec)
         job = _describe_job(JobId(new_id("job")), self._me, proposal, check)
+        job.owner, job.priority, job.retry_of = caller.person, wishes.priority, wishes.retry_of
+        job.time_limit_s = wishes.time_limit_s or self._rules.time_limit_s
+        job.task_time_limit_s = wishes.task_time_limit_s or self._rules.task_time_limit_s
         service.open_job(session, job, proposal.parties, check)
-        audit.append(session, audit.ADMINISTRATOR, "job.start", job.id, name=job.name, project=job.project)
+        details = {} if job.retry_of is None else {"retry_of": job.retry_of}
+        audit.append(session, caller.id, "job.start", job.id, name=job.name, project=job.project, **details)
         self._members[job.id] = frozenset(proposal.parties.values())
         return job
 

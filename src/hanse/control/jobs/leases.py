@@ -4,7 +4,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from hanse.control.jobs.service import get_job
-from hanse.control.jobs.tables import Job
+from hanse.control.jobs.tables import Job, Participant
 from hanse.core.ids import JobId
 from hanse.core.roles import GUEST
 from hanse.core.times import later, now
@@ -33,6 +33,8 @@ def take(session: Session, owner: str) -> JobId | None:
     job = session.scalar(query)
     if job is None:
         return None
+    if job.lease_owner is not None:  # nobody will read what the one before has asked
+        session.execute(update(Participant).where(Participant.job == job.id).values(asked_at=None))
     job.lease_owner, job.lease_until, job.due_at = owner, later(LEASE_S), STEPPED
     return job.id
 

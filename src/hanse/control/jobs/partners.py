@@ -16,6 +16,10 @@ class Correspondence:
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
 
+    def reaches(self, organisation: OrganisationId) -> bool:
+        """Say whether there is a link to that node now."""
+        return self._peers.link(organisation).connected
+
     async def ask(self, organisation: OrganisationId, request: JobRequest, *, timeout_s: float) -> JobReply:
         """Return a node's reply. Raises HanseError: `peer.unreachable`, what that node said, or `peer.unreadable`."""
         payload = await self._peers.call(organisation, msgspec.msgpack.encode(request), timeout_s=timeout_s)

@@ -18,6 +18,7 @@ from hanse.control.jobs import decisions, leases, service
 from hanse.control.jobs.attempts import AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import place
+from hanse.control.jobs.queue import USUAL, Rules
 from hanse.control.jobs.states import advance, has_ended
 from hanse.control.jobs.tables import Attempt, Participant
 from hanse.core.errors import describe
@@ -41,7 +42,7 @@ PAUSE_S = 1.0
 """How long a job rests that nothing has woken."""
 
 ASK_AGAIN_S = 5.0
-"""How often a host is asked how an attempt is; its own word usually comes sooner."""
+"""How often a host is asked again, for its decision or how an attempt is; its own word usually comes sooner."""
 
 CALL_S = 10.0
 
@@ -55,6 +56,10 @@ class Partners(Protocol):
     """Asks another organisation's node. Raises HanseError: `peer.unreachable`, or what that node answered."""
 
     async def ask(self, organisation: OrganisationId, request: JobRequest, *, timeout_s: float) -> JobReply: ...
+
+    def reaches(self, organisation: OrganisationId) -> bool:
+        """Say whether there is a link to that node now."""
+        ...
 
 
 OrderOwn = Callable[[JobId, TaskName, int], Awaitable[AttemptStanding]]
@@ -89,7 +94,7 @@ class Scheduler:
         *,
         owner: str,
         release: str,
-        parallel: int = 2,
+        rules: Rules = USUAL,
     ) -> None:
         self._database = database
         self._partners = partners
@@ -98,7 +103,7 @@ class Scheduler:
         self._bell = bell
         self._owner = owner
         self._release = release
-        self._parallel = parallel
+        self._rules = rules
         self._woken = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._taking: asyncio.Task[JobId | None] | None = None
@@ -180,6 +185,9 @@ class Scheduler:
                 await asyncio.to_thread(self._hold, job)
 
     async def _propose(self, job: JobId, party: PartyId, organisation: OrganisationId, proposal: ProposeJob) -> None:
+        if not self._partners.reaches(organisation):
+            await asyncio.to_thread(self._note_away, job, party)
+            return
         try:
             reply = await self._partners.ask(organisation, proposal, timeout_s=3 * CALL_S)
         except HanseError as error:
@@ -229,7 +237,7 @@ class Scheduler:
     def _decide(self, job: JobId) -> Round:
         with self._database.write() as session:
             row = leases.hold(session, job, self._owner)
-            while decisions.decide(session, row, self._parallel):
+            while decisions.decide(session, row, self._rules):
                 session.flush()
             return plan_round(session, job, self._release)
 
@@ -237,6 +245,7 @@ class Scheduler:
         with self._database.write() as session:
             row = leases.hold(session, job, self._owner)
             note_decision(session, job, party, decision)
+            decisions.decide(session, row, self._rules)
             service.wake(row)
 
     def _note_standing(self, order: Order, standing: AttemptStanding) -> None:
@@ -248,9 +257,11 @@ class Scheduler:
 
     def _note_away(self, job: JobId, party: PartyId) -> None:
         with self._database.write() as session:
-            leases.hold(session, job, self._owner)
+            row = leases.hold(session, job, self._owner)
             participant = session.get_one(Participant, (job, party))
-            participant.away_since = participant.away_since or now()
+            if participant.away_since is None:
+                participant.away_since = now()
+                decisions.decide(session, row, self._rules)
 
 
 def plan_round(session: Session, job: JobId, release: str) -> Round:
@@ -262,7 +273,10 @@ def plan_round(session: Session, job: JobId, release: str) -> Round:
     organisations = {found.party: found.organisation for found in participants}
     if row.state == "proposed":
         message = ProposeJob(job, row.project, row.spec, organisations, row.versions, release)
-        return Round(proposals=tuple((p.party, p.organisation, message) for p in participants if not p.accepted))
+        due = [p for p in participants if not p.accepted and _is_to_be_asked(p)]
+        for participant in due:
+            participant.asked_at = now()
+        return Round(proposals=tuple((p.party, p.organisation, message) for p in due))
     return _plan_attempts(session, job, organisations)
 
 
@@ -282,6 +296,11 @@ def _plan_attempts(session: Session, job: JobId, organisations: dict[PartyId, Or
     for order in orders:
         session.get_one(Attempt, (*order.key, order.party)).asked_at = moment
     return Round(orders=tuple(orders), own=tuple(own))
+
+
+def _is_to_be_asked(row: Participant) -> bool:
+    """Say whether to propose again: one that is away is asked as soon as it is back."""
+    return row.asked_at is None or row.away_since is not None or row.asked_at < later(-ASK_AGAIN_S)
 
 
 def _is_due(row: Attempt, blamed: bool) -> bool:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import LOCAL, Caller, visible
+from hanse.control.access.permissions import Permission
+from hanse.control.jobs.search import EVERY, Wanted
 from hanse.control.jobs.states import advance, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Task
 from hanse.control.models.service import name_model, register_model
 from hanse.control.models.tables import ModelVersion
-from hanse.core.faults import Fault, fault
+from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.job_messages import JobStanding, JobState, TaskStanding, TaskState
 from hanse.core.planning import PipelineCheck
@@ -49,18 +52,51 @@ def get_job(session: Session, job: JobId) -> Job:
     """Return a job. Raises `job.unknown`."""
     found = session.get(Job, job)
     if found is None:
-        raise fault("job.unknown", f"this node has no job {job}", "`hanse job list` shows the jobs it has")
+        raise _unknown(job)
     return found
 
 
-def list_jobs(session: Session, limit: int = 1000) -> list[Job]:
-    """Return jobs, newest first."""
-    return list(session.scalars(select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)))
+def _unknown(job: JobId) -> HanseError:
+    return fault("job.unknown", f"this node has no job {job}", "`hanse job list` shows the jobs it has")
+
+
+def see_job(session: Session, caller: Caller, job: JobId) -> Job:
+    """Return a job that the caller may see. Raises `job.unknown` as if there were none."""
+    query = select(Job).where(Job.id == job)
+    found = session.scalar(visible(query, caller, Permission.JOBS_READ, owner=Job.owner, project=Job.project))
+    if found is None:
+        raise _unknown(job)
+    return found
+
+
+def touch_job(session: Session, caller: Caller, job: JobId) -> Job:
+    """Return a job that the caller may change. Raises `job.unknown`, `access.denied`."""
+    found = see_job(session, caller, job)
+    caller.demand(Permission.JOBS_RUN, owner=found.owner, project=found.project)
+    return found
+
+
+def list_jobs(session: Session, caller: Caller = LOCAL, wanted: Wanted = EVERY) -> list[Job]:
+    """Return the jobs that the caller may see and that `wanted` describes, newest first. Raises `job.unknown`."""
+    query = visible(select(Job), caller, Permission.JOBS_READ, owner=Job.owner, project=Job.project)
+    query = wanted.narrow(query, caller)
+    if wanted.after is not None:
+        last = get_job(session, wanted.after)
+        older = and_(Job.created_at == last.created_at, Job.id > last.id)
+        query = query.where(or_(Job.created_at < last.created_at, older))
+    return list(session.scalars(query.order_by(Job.created_at.desc(), Job.id).limit(wanted.limit)))
 
 
 def list_open_jobs(session: Session) -> list[Job]:
     """Return the jobs that have not ended."""
     return list(session.scalars(select(Job).where(Job.state.in_(("proposed", "running")))))
+
+
+def is_being_answered(session: Session, job: JobId) -> bool:
+    """Say whether a proposed job may be decided in a moment: a party that can be reached has not answered yet."""
+    silent = [row for row in participants_of(session, job) if not row.accepted]
+    ready = not silent and not get_job(session, job).waiting
+    return get_job(session, job).state == "proposed" and (ready or any(row.away_since is None for row in silent))
 
 
 def demand_room(session: Session, guest: OrganisationId) -> None:
@@ -181,6 +217,7 @@ def end_job(session: Session, job: Job, state: JobState, fault: Fault | None = N
             end_task(session, task, "skipped" if task.state == "waiting" else "cancelled")
     if job.state == "proposed" and state == "succeeded":
         advance(session, job, "running")
+    job.waiting = ()
     return advance(session, job, state, fault)
 
 

@@ -77,6 +77,8 @@ def append_event(
 ) -> None:
     """Append an event under the job's next number."""
     row = session.get_one(Job, job)
+    session.flush()
+    session.refresh(row, ["last_event"], with_for_update=True)  # another process may append to the same job
     row.last_event += 1
     session.add(JobEvent(job=job, number=row.last_event, at=now(), task=task, party=party, kind=kind, data=data))
 

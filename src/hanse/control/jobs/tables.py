@@ -13,12 +13,16 @@ from hanse.core.planning import Learns
 from hanse.core.roles import PartyId
 from hanse.core.specs import Artefact, PipelineSpec
 
+NORMAL = 5
+"""The priority of a job of which nobody said how urgent it is: 0 is the lowest, 9 the highest."""
+
 
 class Job(Base):
     """One run of a pipeline, as this node knows it. The row of the guest's node is the one that decides.
 
-    `me` is this node's party. `lease_*` say which scheduler steps it until when; `heard_at` when the guest last said
-    anything of it; `last_event` numbers its events.
+    `me` is this node's party; `owner` is the person who started it, empty for a partner's. `lease_*` say which
+    scheduler steps it until when; `heard_at` when the guest last said anything of it; `last_event` numbers its events.
+    `waiting` says what it waits for. `retry_of` is the job that this one repeats. Limits are seconds, 0 none.
     """
 
     __tablename__ = "jobs"
@@ -33,6 +37,13 @@ class Job(Base):
     versions: Mapped[dict[str, str]] = mapped_column(Record(dict[str, str]))
     learns: Mapped[dict[str, tuple[Learns, ...]]] = mapped_column(Record(dict[str, tuple[Learns, ...]]))
     problems: Mapped[tuple[JobProblem, ...]] = mapped_column(Record(tuple[JobProblem, ...]), default=())
+    owner: Mapped[str] = mapped_column(String(40), default="", server_default="", index=True)
+    priority: Mapped[int] = mapped_column(default=NORMAL, server_default=str(NORMAL))
+    retry_of: Mapped[JobId | None] = mapped_column(String(32))
+    time_limit_s: Mapped[int] = mapped_column(Number, default=0, server_default="0")
+    task_time_limit_s: Mapped[int] = mapped_column(Number, default=0, server_default="0")
+    waiting: Mapped[tuple[Fault, ...]] = mapped_column(Record(tuple[Fault, ...]), default=(), server_default="[]")
+    archived_at: Mapped[str | None] = mapped_column(String(24))
     created_at: Mapped[str] = mapped_column(String(24), index=True)
     started_at: Mapped[str | None] = mapped_column(String(24))
     ended_at: Mapped[str | None] = mapped_column(String(24))
@@ -46,7 +57,7 @@ class Job(Base):
 
 
 class Participant(Base):
-    """A party of a job. At the guest's node: whether it accepted, and since when its node cannot be reached."""
+    """A party of a job. At the guest's node: whether it accepted, when it was asked, since when it is away."""
 
     __tablename__ = "job_participants"
 
@@ -54,6 +65,7 @@ class Participant(Base):
     party: Mapped[PartyId] = mapped_column(String(16), primary_key=True)
     organisation: Mapped[OrganisationId] = mapped_column(String(32))
     accepted: Mapped[bool] = mapped_column(default=False)
+    asked_at: Mapped[str | None] = mapped_column(String(24))
     away_since: Mapped[str | None] = mapped_column(String(24))
 
 
@@ -114,7 +126,10 @@ class JobEvent(Base):
     """Something that happened in a job, numbered within it. A progress event replaces the one before of its attempt."""
 
     __tablename__ = "job_events"
-    __table_args__ = (Index("ix_job_events_progress", "job", "task", "party", "kind"),)
+    __table_args__ = (
+        Index("ix_job_events_progress", "job", "task", "party", "kind"),
+        Index("ix_job_events_kind_at", "kind", "at"),
+    )
 
     job: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -123,6 +138,28 @@ class JobEvent(Base):
     party: Mapped[str] = mapped_column(String(16), default="")
     kind: Mapped[str] = mapped_column(String(16))
     data: Mapped[dict[str, Any]] = mapped_column(Record(dict[str, Any]))
+
+
+class Workplace(Base):
+    """A node process that runs attempts, while it lives: it says so over and over. `place` is where it runs.
+
+    What a process of the same place left is free as soon as the next one has claimed that place; what one of another
+    place holds, only when it has been silent for too long.
+    """
+
+    __tablename__ = "workplaces"
+
+    owner: Mapped[str] = mapped_column(String(40), primary_key=True)
+    place: Mapped[str] = mapped_column(String(64))
+    seen_at: Mapped[str] = mapped_column(String(24))
+
+
+class Turnstile(Base):
+    """One row that whoever lets a job begin holds meanwhile: several schedulers count one after the other."""
+
+    __tablename__ = "job_turnstile"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class Spending(Base):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from hanse.control.grants.service import resolve
 from hanse.control.jobs import service, spending
+from hanse.control.jobs.decisions import ATTEMPTS
 from hanse.control.jobs.lineage import all_datasets_of
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
 from hanse.core.faults import Fault, HanseError, fault
@@ -19,8 +20,28 @@ from hanse.core.specs import Artefact
 from hanse.core.times import now, parse_time
 
 
+class AttemptView(msgspec.Struct, frozen=True):
+    """One try of this party's own. `bytes_*` are by peer; while it runs, the figures are the latest sample's."""
+
+    number: int
+    state: str
+    ordered_at: str
+    started_at: str | None
+    ended_at: str | None
+    seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: int
+    bytes_sent: dict[PartyId, int]
+    bytes_received: dict[PartyId, int]
+    fault: Fault | None
+
+
 class TaskView(msgspec.Struct, frozen=True):
-    """One task. Seconds, memory, bytes, digests and outputs are this party's own."""
+    """One task. Seconds, memory, bytes, digests, outputs and `attempts` are this party's own.
+
+    Of other parties `others` says how their latest attempt is, as far as this node is told. A task is tried
+    `most_attempts` times when processes or nodes die.
+    """
 
     name: str
     component: str
@@ -28,10 +49,14 @@ class TaskView(msgspec.Struct, frozen=True):
     state: str
     parties: tuple[PartyId, ...]
     attempt: int
+    most_attempts: int
+    attempts: tuple[AttemptView, ...]
+    others: dict[PartyId, str]
     progress: dict[str, Any] | None
     started_at: str | None
     ended_at: str | None
     seconds: float | None
+    cpu_seconds: float
     peak_memory_bytes: int | None
     bytes_sent: dict[PartyId, int]
     bytes_received: dict[PartyId, int]
@@ -50,8 +75,20 @@ class DisclosureView(msgspec.Struct, frozen=True):
     ceiling: int
 
 
+class UseView(msgspec.Struct, frozen=True):
+    """What this party's attempts of a job used, all together; bytes by peer, the largest memory of one attempt."""
+
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    bytes_sent: dict[PartyId, int] = {}
+    bytes_received: dict[PartyId, int] = {}
+
+
 class JobView(msgspec.Struct, frozen=True):
-    """A job; `tasks` and what follows are empty in a list."""
+    """A job; `learns` and what follows are empty in a list.
+
+    `waiting` says what keeps it from going on, `started_by` who started it here, nothing for a partner's job.
+    """
 
     id: JobId
     name: str
@@ -66,20 +103,33 @@ class JobView(msgspec.Struct, frozen=True):
     fault: Fault | None
     problems: tuple[JobProblem, ...]
     cancel_asked_at: str | None
+    started_by: str
+    priority: int
+    waiting: tuple[Fault, ...]
+    retry_of: JobId | None
+    time_limit_s: int
+    task_time_limit_s: int
+    archived_at: str | None
+    retried_as: tuple[JobId, ...] = ()
     learns: dict[str, dict[str, list[str]]] = {}
     tasks: tuple[TaskView, ...] = ()
+    used: UseView = UseView()
     disclosure: tuple[DisclosureView, ...] = ()
 
 
 def view_job(session: Session, directory: Path, job: Job) -> JobView:
     """Return all that this node knows of a job. `directory` is the node's."""
     query = select(Attempt).where(Attempt.job == job.id, Attempt.party == job.me).order_by(Attempt.ordered_at)
+    own = list(session.scalars(query))
+    retries = select(Job.id).where(Job.retry_of == job.id).order_by(Job.created_at)
     return msgspec.structs.replace(
         outline_job(job),
-        fault=_explain(job.fault, list(session.scalars(query))),
+        fault=_explain(job.fault, own),
         learns=_view_learns(job),
         tasks=tuple(_view_task(session, job, task) for task in service.tasks_of(session, job.id)),
         disclosure=_view_disclosure(session, directory, job),
+        used=_add_use(own),
+        retried_as=tuple(session.scalars(retries)),
     )
 
 
@@ -99,6 +149,13 @@ def outline_job(job: Job) -> JobView:
         fault=job.fault,
         problems=job.problems,
         cancel_asked_at=job.cancel_asked_at,
+        started_by=job.owner,
+        priority=job.priority,
+        waiting=job.waiting,
+        retry_of=job.retry_of,
+        time_limit_s=job.time_limit_s,
+        task_time_limit_s=job.task_time_limit_s,
+        archived_at=job.archived_at,
     )
 
 
@@ -132,7 +189,8 @@ def read_report(artefact: Artefact) -> dict[str, Any]:
 
 
 def _view_task(session: Session, job: Job, task: Task) -> TaskView:
-    own = [row for row in service.attempts_of(session, job.id, task.name) if row.party == job.me]
+    rows = service.attempts_of(session, job.id, task.name)
+    own = [row for row in rows if row.party == job.me]
     kept = service.kept_attempt(session, job.id, task.name, job.me)
     latest = kept or (own[-1] if own else None)
     return TaskView(
@@ -142,16 +200,33 @@ def _view_task(session: Session, job: Job, task: Task) -> TaskView:
         state=task.state,
         parties=task.parties,
         attempt=task.attempt,
+        most_attempts=ATTEMPTS,
+        attempts=tuple(_view_attempt(row) for row in own),
+        others={row.party: row.state for row in rows if row.party != job.me},
         progress=_find_progress(session, job, task),
         started_at=task.started_at,
         ended_at=task.ended_at,
         seconds=_measure_seconds(task),
+        cpu_seconds=sum(row.cpu_seconds for row in own),
         peak_memory_bytes=None if latest is None else latest.peak_memory_bytes or None,
         bytes_sent=_add_up([row.bytes_sent for row in own]),
         bytes_received=_add_up([row.bytes_received for row in own]),
         digests={} if latest is None else latest.digests,
         outputs={} if kept is None else kept.outputs,
         fault=_explain(task.fault, own) or _own_fault(own),
+    )
+
+
+def _view_attempt(row: Attempt) -> AttemptView:
+    return AttemptView(**{name: getattr(row, name) for name in AttemptView.__struct_fields__})
+
+
+def _add_use(own: list[Attempt]) -> UseView:
+    return UseView(
+        sum(row.cpu_seconds for row in own),
+        max((row.peak_memory_bytes for row in own), default=0),
+        _add_up([row.bytes_sent for row in own]),
+        _add_up([row.bytes_received for row in own]),
     )
 
 

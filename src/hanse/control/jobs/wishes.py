@@ -1,0 +1,56 @@
+"""What may be said of a job when it is started: how urgent it is, how long it may take."""
+
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from hanse.control.access.callers import Caller
+from hanse.control.access.permissions import Permission
+from hanse.control.audit import service as audit
+from hanse.control.jobs import service
+from hanse.control.jobs.queue import Rules
+from hanse.control.jobs.states import has_ended
+from hanse.control.jobs.tables import NORMAL
+from hanse.core.faults import fault
+from hanse.core.ids import JobId
+
+
+class Wishes(NamedTuple):
+    """`priority` 0 (lowest) to 9; limits in seconds, 0 for those of the node; the job that this one repeats."""
+
+    priority: int = NORMAL
+    time_limit_s: int = 0
+    task_time_limit_s: int = 0
+    retry_of: JobId | None = None
+
+
+PLAIN = Wishes()
+
+
+def check_wishes(caller: Caller, wishes: Wishes, rules: Rules) -> None:
+    """Raise `access.denied` for more urgency than the caller may ask for, `job.limit` for more time than there is."""
+    _check_priority(caller, wishes.priority)
+    for asked, most in ((wishes.time_limit_s, rules.time_limit_s), (wishes.task_time_limit_s, rules.task_time_limit_s)):
+        if most and asked > most:
+            raise fault("job.limit", f"{asked} s are asked for, this node gives at most {most} s")
+
+
+def change_priority(session: Session, caller: Caller, job: JobId, priority: int) -> None:
+    """Say anew how urgent a job is. Raises `job.unknown`, `access.denied`, `job.ended`."""
+    _check_priority(caller, priority)
+    row = service.see_job(session, caller, job)
+    if not caller.may(Permission.NODE_OPERATE):
+        caller.demand(Permission.JOBS_RUN, owner=row.owner, project=row.project)
+    if has_ended(row):
+        raise fault("job.ended", f"job {job} is {row.state}")
+    if row.priority != priority:
+        audit.append(session, caller.id, "job.priority", job, before=row.priority, now=priority)
+        row.priority = priority
+        service.wake(row)
+
+
+def _check_priority(caller: Caller, priority: int) -> None:
+    if not 0 <= priority <= 9:
+        raise fault("job.priority", f"{priority} is no priority", "say 0 (lowest) to 9 (highest)")
+    if priority > NORMAL:
+        caller.demand(Permission.NODE_OPERATE)
