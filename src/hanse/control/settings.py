@@ -29,6 +29,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     empty: the listening address). `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
     Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
     after `keep_jobs_days`, 0 never.
+    `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
     """
 
     directory: Path
@@ -51,6 +52,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     job_time_limit_s: Count = 7 * 86_400
     task_time_limit_s: Count = 2 * 86_400
     keep_jobs_days: Count = 0
+    outbound_allow: tuple[str, ...] = ()
 
     @property
     def database_url(self) -> str:
@@ -67,7 +69,9 @@ def load_settings(
     directory = directory.absolute()
     words = os.environ if environment is None else environment
     fields = {field.name for field in msgspec.structs.fields(NodeSettings)} - {"directory"}
-    spoken = {name: words[key] for name in fields if (key := f"HANSE_{name.upper()}") in words}
+    spoken: dict[str, Any] = {name: words[key] for name in fields if (key := f"HANSE_{name.upper()}") in words}
+    if "outbound_allow" in spoken:
+        spoken["outbound_allow"] = spoken["outbound_allow"].replace(",", " ").split()
     chosen = {name: value for name, value in (given or {}).items() if value is not None}
     values = {**_read(directory / "node.toml"), **spoken, **chosen, "directory": directory}
     if "organisation" not in values:

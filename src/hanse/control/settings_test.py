@@ -49,3 +49,10 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(HanseError) as error:
         load_settings(tmp_path, {}, {})
     assert "node.toml" in error.value.fault.cause
+
+
+def test_where_the_node_may_dial_is_a_list_also_in_the_environment(tmp_path: Path) -> None:
+    given = {"organisation": "bank"}
+    spoken = {"HANSE_OUTBOUND_ALLOW": "10.0.0.0/8, db.bank.example"}
+    assert load_settings(tmp_path, given, spoken).outbound_allow == ("10.0.0.0/8", "db.bank.example")
+    assert load_settings(tmp_path, given, {}).outbound_allow == ()

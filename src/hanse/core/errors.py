@@ -43,6 +43,18 @@ This is not permitted.
 Ask an administrator for the permission, or have somebody do it who has it.
 请向管理员申请权限，或由有权限的人员操作。
 
+403 address.refused
+This node may not dial that address.
+本节点不允许连接该地址。
+If the address is right, the node's owner adds it to `outbound_allow` in node.toml.
+若地址无误，请由节点所有者将其加入 node.toml 的 `outbound_allow`。
+
+422 address.unknown
+The host name has no address.
+主机名无法解析为地址。
+Check the name as the node's machine sees it.
+请在节点所在机器上检查该主机名。
+
 409 approval.changed
 What waits for approval has changed since it was shown.
 待审批的内容在展示之后发生了变化。
@@ -1182,6 +1194,18 @@ The sample data needs a package that is not installed.
 示例数据所需的软件包未安装。
 Install the extra `ml`, or choose another case.
 请安装附加组件 `ml`，或选择其他示例。
+
+500 secrets.key
+The key that seals stored secrets cannot be used.
+用于封存机密的密钥无法使用。
+Restore keys/secrets.key from the backup of the node's directory.
+请从节点目录的备份中恢复 keys/secrets.key。
+
+500 secrets.unreadable
+A stored secret does not open.
+已保存的机密无法解开。
+Enter the password or key again; restore keys/secrets.key if it was replaced.
+请重新输入密码或密钥；若 keys/secrets.key 被替换，请先恢复。
 
 422 settings.invalid
 A setting is not valid.
