@@ -46,7 +46,7 @@ async def test_a_job_of_three_tasks_succeeds_at_every_party(trio: Trio) -> None:
         assert office.tasks(job) == {"data": "succeeded", "align": "succeeded", "fit": "succeeded"}
         assert office.attempts(job, "fit") == {1: "succeeded"}
         await office.wait(job, lambda _, office=office: not list_leftovers(office))  # type: ignore[misc]
-        (model,) = office.read(models.list_models)
+        (model,) = office.read(lambda session: models.list_models(session, LOCAL))
         assert model.id == models.name_model(job, TaskName("fit"))
         assert model.artefact.path.startswith(str(office.directory))
         assert set(model.parties.values()) == set(IDS.values())

@@ -26,6 +26,7 @@ from hanse.api.peer.dispatch import Dispatch
 from hanse.api.peer.jobs import answer as answer_job
 from hanse.cli.node_side import ControlSide, GatewayPeers, PairingDoorbell
 from hanse.cli.premises import address_written, claimed, explain
+from hanse.control.access.gate import Gate
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
@@ -38,6 +39,7 @@ from hanse.control.nodes.identity import Identity, load_identity, load_token
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.settings import NodeSettings, load_settings, save_settings
+from hanse.control.users import groups
 from hanse.core.faults import HanseError, fault
 from hanse.core.loops import new_runner
 from hanse.core.memory import keep_freed
@@ -131,7 +133,8 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     stack.push_async_callback(desk.close)
 
     facts = NodeFacts(settings.node, release, membership.address, lambda: desk.planner.is_alive)
-    app = create_app((database, identity, facts, membership, courier, registration, desk), token)
+    gate = Gate(database, settings.directory)
+    app = create_app((database, identity, facts, membership, courier, registration, desk, gate), token)
     server = Rest(app)
     tasks = frozenset(
         asyncio.create_task(work, name=name)
@@ -216,6 +219,7 @@ def _open(settings: NodeSettings) -> tuple[Database, Identity, str]:
     try:
         upgrade(database)
         with database.write() as session:
+            groups.plant(session)
             audit.append(session, audit.NODE, "node.start", identity.node, release=version("hanse"))
     except BaseException:
         database.close()

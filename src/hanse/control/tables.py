@@ -7,24 +7,42 @@ from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.grants.tables import Grant, Offer
 from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
+from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task
+from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline
 from hanse.control.projects.tables import Project, ProjectMember
+from hanse.control.sessions.tables import UserSession
+from hanse.control.users.tables import (
+    Failure,
+    Group,
+    GroupUser,
+    Link,
+    ProjectPerson,
+    RecoveryCode,
+    Ticket,
+    User,
+)
 
 TABLES: tuple[type[Base], ...] = (
+    AccessKey,
     Approval,
     Attempt,
     AuditLine,
     Dataset,
     DatasetVersion,
     Delegation,
+    Failure,
     Grant,
+    Group,
+    GroupUser,
     Invitation,
     Job,
     JobEvent,
     Letter,
+    Link,
     Member,
     ModelVersion,
     Offer,
@@ -33,10 +51,15 @@ TABLES: tuple[type[Base], ...] = (
     Policy,
     Project,
     ProjectMember,
+    ProjectPerson,
+    RecoveryCode,
     Rule,
     Spending,
     Task,
+    Ticket,
     Turnstile,
+    User,
+    UserSession,
     Vote,
     Watcher,
     Workplace,

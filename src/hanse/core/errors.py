@@ -541,6 +541,18 @@ The groups of a ranking cannot be used.
 Name the column that says which rows are ranked together, and fill its gaps.
 请指定标明同组排序的列，并填补其缺失值。
 
+409 group.name_taken
+A group has that name already.
+已有同名用户组。
+Choose another name: hanse group list.
+请换一个名称：hanse group list。
+
+404 group.unknown
+There is no such group.
+没有这个用户组。
+List them with hanse group list.
+请用 hanse group list 查看。
+
 409 hint.exhausted
 The prepared answers of one job are used up.
 单个作业可用的应答次数已用尽。
@@ -667,6 +679,36 @@ The job has no such task.
 `hanse job show` lists its tasks.
 可用 `hanse job show` 查看其任务。
 
+403 key.address
+The access key may not be used from this address.
+该访问密钥不允许从此地址使用。
+Use it from where it is meant for, or make another one with that network.
+请在允许的地址使用，或另建一个包含该网段的密钥。
+
+429 key.rate
+The access key is used too often.
+访问密钥的使用过于频繁。
+Wait as long as the answer says, or make a key with a higher rate.
+请按响应中的时间等待，或创建频率上限更高的密钥。
+
+401 key.refused
+The access key was refused.
+访问密钥被拒绝。
+Make another one: hanse key add.
+请重新创建：hanse key add。
+
+422 key.terms
+An access key cannot be made like this.
+无法按此条件创建访问密钥。
+Correct what the cause names.
+请按原因修改。
+
+404 key.unknown
+There is no such access key.
+没有这个访问密钥。
+List them with hanse key list.
+请用 hanse key list 查看。
+
 422 label.absent
 The table has no label.
 该表没有标签列。
@@ -696,6 +738,24 @@ The link to a party broke its rules.
 与某一参与方的连接违反协议。
 Run the job again; bring both nodes to one release.
 请重新运行作业，并统一双方版本。
+
+401 login.code
+A code of the authenticator is needed.
+需要身份验证器的验证码。
+Log in again with the code that it shows now, or with a recovery code.
+请用当前验证码或恢复码重新登录。
+
+401 login.refused
+The login was refused.
+登录被拒绝。
+Check name, password and code; an administrator can send a one-time link.
+请检查用户名、密码和验证码；管理员可以发送一次性链接。
+
+429 login.wait
+There were too many failed logins.
+登录失败次数过多。
+Wait as long as the answer says; an administrator can end the waiting.
+请按响应中的时间等待；管理员可以解除等待。
 
 409 member.name_taken
 The name of the organisation is taken.
@@ -870,6 +930,18 @@ The fingerprint was not confirmed.
 指纹未确认。
 Compare it with the other administrator, then confirm.
 请与对方管理员核对后再确认。
+
+403 password.change_needed
+A new password has to be chosen first.
+需要先设置新密码。
+Change it: hanse user password.
+请修改密码：hanse user password。
+
+422 password.weak
+The password is not accepted.
+密码不符合要求。
+Choose a longer one that nobody would guess; there is no rule about its characters.
+请选择更长、不易被猜到的密码；对字符种类没有要求。
 
 504 peer.away
 A party's node has been away for too long.
@@ -1123,6 +1195,12 @@ A party has not answered the proposal yet.
 Wait for its answer; `hanse job watch` shows when it comes.
 请等待其答复；可用 `hanse job watch` 查看。
 
+403 request.forged
+The request did not come from a page of this node.
+请求并非来自本节点的页面。
+Reload the page and try again.
+请刷新页面后重试。
+
 421 request.host
 The request is for another host.
 请求的主机名不正确。
@@ -1207,6 +1285,12 @@ A stored secret does not open.
 Enter the password or key again; restore keys/secrets.key if it was replaced.
 请重新输入密码或密钥；若 keys/secrets.key 被替换，请先恢复。
 
+404 session.unknown
+There is no such session.
+没有这个会话。
+List them with hanse session list.
+请用 hanse session list 查看。
+
 422 settings.invalid
 A setting is not valid.
 设置无效。
@@ -1237,11 +1321,47 @@ Too many live streams are open.
 Close some, or ask with `/v1/jobs/{id}/events`.
 请关闭一些，或改用 `/v1/jobs/{id}/events` 查询。
 
+403 ticket.refused
+The one-time link is not valid.
+一次性链接无效。
+Ask an administrator for another one; for the first administrator: hanse user setup-link.
+请向管理员索取新的链接；首个管理员请运行 hanse user setup-link。
+
 422 time.unreadable
 This is no time.
 时间无效。
 Write 2026-12-31, or 2026-12-31T18:00:00Z with an offset.
 请写成 2026-12-31，或带时区的 2026-12-31T18:00:00Z。
+
+409 totp.exists
+The authenticator is not in the state that this needs.
+身份验证器的状态不允许此操作。
+Remove the old one first, or enrol a new one.
+请先移除旧的，或绑定新的。
+
+422 totp.wrong
+The authenticator's code is wrong.
+身份验证器的验证码错误。
+Check the clocks of the device and of the node.
+请检查设备与节点的时钟。
+
+409 user.last_administrator
+The last administrator cannot be removed.
+不能移除最后一位管理员。
+Give somebody else the group administrator first.
+请先把 administrator 组授予其他人。
+
+409 user.name_taken
+A user has that name already.
+已有同名用户。
+Choose another name: hanse user list.
+请换一个名称：hanse user list。
+
+404 user.unknown
+There is no such user.
+没有这个用户。
+List them with hanse user list.
+请用 hanse user list 查看。
 
 422 valid.absent
 Validation rows are needed.

@@ -30,6 +30,14 @@ class HanseError(Exception):
         self.fault = fault
 
 
+class Waits(HanseError):
+    """Too many requests: the answer says in how many seconds to ask again."""
+
+    def __init__(self, fault: Fault, seconds: int) -> None:
+        super().__init__(fault)
+        self.seconds = seconds
+
+
 def fault(code: str, cause: str, remedy: str = "", *, step: str = "", party: PartyId | None = None) -> HanseError:
     """Return an error ready to raise: `raise fault("dataset.empty", "the file has no rows", "…")`."""
     return HanseError(Fault(code, party, step, cause, remedy))

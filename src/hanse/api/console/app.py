@@ -6,8 +6,23 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
-from hanse.api.console import datasets, errors, grants, jobs, members, models, node, parts, projects
+from hanse.api.console import (
+    datasets,
+    errors,
+    grants,
+    groups,
+    jobs,
+    keys,
+    members,
+    models,
+    node,
+    parts,
+    projects,
+    sessions,
+    users,
+)
 from hanse.api.console.security import Guard
+from hanse.control.access.gate import Gate
 
 ROUTERS = (
     node.router,
@@ -17,6 +32,10 @@ ROUTERS = (
     grants.router,
     jobs.router,
     models.router,
+    sessions.router,
+    users.router,
+    groups.router,
+    keys.router,
 )
 
 
@@ -29,7 +48,11 @@ def build_api(given: Iterable[object] = ()) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(HTTPBearer(auto_error=False, description="The content of the node's file `token`."))],
+        dependencies=[
+            Depends(
+                HTTPBearer(auto_error=False, description="An access key, or the content of the node's file `token`.")
+            )
+        ],
         responses={"4XX": {"model": errors.ErrorAnswer, "description": "A fault of the catalogue."}},
     )
     for router in ROUTERS:
@@ -39,6 +62,8 @@ def build_api(given: Iterable[object] = ()) -> FastAPI:
     return app
 
 
-def create_app(given: Iterable[object], token: str) -> Guard:
-    """Return the application that a server runs."""
-    return Guard(build_api(given), token)
+def create_app(given: Iterable[object], token: str, names: Iterable[str] = ()) -> Guard:
+    """Return the application that a server runs; a Gate among `given` lets people and keys in beside the token."""
+    parts = tuple(given)
+    gate = next((part for part in parts if isinstance(part, Gate)), None)
+    return Guard(build_api(parts), token, gate, names)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from hanse.core.errors import describe
-from hanse.core.faults import Fault, HanseError
+from hanse.core.faults import Fault, HanseError, Waits
 
 log = structlog.get_logger("hanse.api")
 
@@ -57,6 +57,14 @@ def answer_fault(
     return JSONResponse(content, status_code=entry.status, headers=dict(headers or {}))
 
 
+def answer_error(error: HanseError, correlation: str = "") -> JSONResponse:
+    """Return the response that tells an error, with what its status demands beside (RFC 9110: 401, 429)."""
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, Waits) else {}
+    if describe(error.fault.code).status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return answer_fault(error.fault, correlation, headers)
+
+
 def install(app: FastAPI) -> None:
     """Answer every exception of a route in the catalogue's words."""
     app.add_exception_handler(HanseError, _answer_known)
@@ -69,7 +77,7 @@ async def _answer_known(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HanseError):
         raise error
     log.info("request.refused", code=error.fault.code, cause=error.fault.cause, path=request.url.path)
-    return answer_fault(error.fault, _correlation(request))
+    return answer_error(error, _correlation(request))
 
 
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:

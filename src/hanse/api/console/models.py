@@ -6,7 +6,10 @@ import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from hanse.api.console.access import needs
 from hanse.api.console.parts import part
+from hanse.control.access.callers import Caller
+from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
 from hanse.control.models import service as models
 from hanse.control.models.tables import ModelVersion
@@ -15,6 +18,7 @@ from hanse.core.ids import ModelVersionId
 router = APIRouter(tags=["models"])
 
 Storage = Annotated[Database, part(Database)]
+Reader = Annotated[Caller, needs(Permission.MODELS_READ)]
 
 
 class ModelView(BaseModel):
@@ -42,17 +46,17 @@ class ModelDetailView(ModelView):
 
 
 @router.get("/models", operation_id="list_models")
-def list_models(database: Storage) -> list[ModelView]:
+def list_models(caller: Reader, database: Storage) -> list[ModelView]:
     """List the model versions, newest first."""
     with database.read() as session:
-        return [ModelView(**_describe(model)) for model in models.list_models(session)]
+        return [ModelView(**_describe(model)) for model in models.list_models(session, caller)]
 
 
 @router.get("/models/{model_id}", operation_id="get_model")
-def get_model(model_id: str, database: Storage) -> ModelDetailView:
+def get_model(model_id: str, caller: Reader, database: Storage) -> ModelDetailView:
     """Show a model version with its manifest."""
     with database.read() as session:
-        model = models.get_model(session, ModelVersionId(model_id))
+        model = models.find_visible(session, caller, ModelVersionId(model_id))
     return ModelDetailView(**_describe(model), manifest=msgspec.to_builtins(models.read_manifest(model)))
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from sqlalchemy import select
 
+from hanse.api.console.access import needs
 from hanse.api.console.parts import part
+from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
 from hanse.control.nodes.certificates import show
 from hanse.control.nodes.identity import Identity
@@ -37,7 +40,21 @@ class NodeView(BaseModel):
     members: int
 
 
-@router.get("/node", operation_id="get_node")
+class HealthView(BaseModel):
+    """`up`: the node answers and can read its database."""
+
+    state: Literal["up"]
+
+
+@router.get("/health", operation_id="get_health")
+def get_health(database: Annotated[Database, part(Database)]) -> HealthView:
+    """Say that the node answers; for whatever watches it, without a token."""
+    with database.read() as session:
+        session.execute(select(1))
+    return HealthView(state="up")
+
+
+@router.get("/node", operation_id="get_node", dependencies=[needs(Permission.MEMBERS_READ)])
 def get_node(
     facts: Annotated[NodeFacts, part(NodeFacts)],
     identity: Annotated[Identity, part(Identity)],

@@ -1,20 +1,28 @@
-"""Who may call: whoever holds the administrator's token, from this machine, addressing it as this machine.
+"""Who may call: the holder of the token file on this machine, a session's cookie, or an access key.
 
-A web page that a browser on this machine shows may reach 127.0.0.1 under a name of its own (DNS rebinding); the Host
-header gives it away. There is no CORS, so that no page may read an answer.
+A web page that a browser shows may reach the node under a name of its own (DNS rebinding); the Host header gives it
+away. There is no CORS, so that no page may read an answer; a cookie alone changes nothing, because a request that
+changes something carries a second word that no other page knows (ASVS 5.0, 3.5.1).
 """
 
+import asyncio
 import hmac
+import ipaddress
 import secrets
+from collections.abc import Iterable
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hanse.api.console.errors import answer_fault, mistake
+from hanse.api.console.errors import answer_error, answer_fault, mistake
 from hanse.control.access.callers import LOCAL
-from hanse.core.faults import Fault
+from hanse.control.access.gate import Admission, Gate
+from hanse.control.keys.service import PREFIX
+from hanse.control.sessions.service import anti_forgery
+from hanse.core.faults import Fault, HanseError, fault
 
 log = structlog.get_logger("hanse.api")
 
@@ -23,13 +31,45 @@ BODY_BYTES = 8 << 20
 POLICY_VIOLATION = 1008
 """How a WebSocket is refused (RFC 6455, 7.4.1): there is none here, and its handshake carries no checked token."""
 
+COOKIE, FORGERY_HEADER = "__Host-hanse", "X-Hanse-CSRF"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+PUBLIC = frozenset(
+    {
+        ("GET", "/v1/health"),
+        ("POST", "/v1/session"),
+        ("POST", "/v1/setup"),
+        ("POST", "/v1/password"),
+        ("GET", "/v1/oidc/login"),
+        ("GET", "/v1/oidc/callback"),
+    }
+)
+"""What a stranger may call: is the node there, and the ways in, each with a proof and a limit of its own."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+HTTPS_ONLY = "max-age=31536000; includeSubDomains"
+
 
 class Guard:
-    """The outermost layer: checks host, token and size, numbers requests, and lets no traceback out."""
+    """The outermost layer: checks host, size and who calls, numbers requests, and lets no traceback out.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    Without a `gate` only the token is known. `names` are the hosts under which the node is addressed beside this
+    machine's own.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, gate: Gate | None = None, names: Iterable[str] = ()) -> None:
         self._app = app
         self._token = token.encode()
+        self._gate = gate
+        self._names = HOSTS | {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":  # the server's own, at start and end
@@ -40,13 +80,14 @@ class Guard:
         if scope["type"] != "http":
             return
         scope["correlation"] = correlation = secrets.token_hex(8)
-        answer = _Answer(send, correlation)
-        refusal = self._refusal(Headers(scope=scope))
-        if refusal is not None:
-            headers = {"WWW-Authenticate": "Bearer"} if refusal.code == "request.token" else {}
-            await answer_fault(refusal, correlation, headers)(scope, receive, answer)
+        answer = _Answer(send, correlation, scope.get("scheme") == "https")
+        try:
+            admission = await self._admit(scope)
+        except HanseError as refusal:
+            await answer_error(refusal, correlation)(scope, receive, answer)
             return
-        scope["caller"] = LOCAL
+        scope["admission"] = admission
+        scope["caller"] = None if admission is None else admission.caller
         try:
             await self._app(scope, _capped(receive), answer)
         except Exception:  # the last layer: whatever it is, it is logged here and told without its inside
@@ -54,35 +95,91 @@ class Guard:
             if not answer.started:
                 await answer_fault(mistake(correlation), correlation)(scope, receive, answer)
 
-    def _refusal(self, headers: Headers) -> Fault | None:
-        host = headers.get("host", "")
-        if host.rpartition(":")[0] not in HOSTS and host not in HOSTS:
-            return Fault("request.host", cause=f"the request is for {host[:80]!r}")
+    async def _admit(self, scope: Scope) -> Admission | None:
+        """Return who calls, None for a stranger at a public door. Raises for everybody else."""
+        headers = Headers(scope=scope)
+        self._demand_host(headers.get("host", ""))
+        _demand_size(headers.get("content-length", "0"))
+        address = str((scope.get("client") or ("", 0))[0])
+        public = (scope["method"], scope["path"]) in PUBLIC
+        try:
+            admission = await self._recognise(scope["method"], headers, address)
+        except HanseError as refusal:
+            if public and refusal.fault.code != "key.rate":
+                return None
+            if self._gate is not None and refusal.fault.code != "key.rate":
+                await asyncio.to_thread(self._gate.note_refusal, address, refusal.fault.code)
+            raise
+        if admission is None and not public:
+            raise fault("request.token", "no token, session or key was sent, or it is wrong or over")
+        return admission
+
+    async def _recognise(self, verb: str, headers: Headers, address: str) -> Admission | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = hmac.compare_digest(token.strip().encode(), self._token)
-        if scheme.lower() != "bearer" or not given:
-            return Fault("request.token", cause="the token is missing or wrong")
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_BYTES:
-            return Fault("request.too_large", cause=f"the body is above {BODY_BYTES >> 20} MiB")
+        if scheme.lower() == "bearer":
+            return await self._by_bearer(token.strip(), address)
+        cookie = _read_cookie(headers.get("cookie", ""))
+        if cookie is None or self._gate is None or scheme:
+            return None
+        if verb not in READING and not _equal(headers.get(FORGERY_HEADER, ""), anti_forgery(cookie)):
+            raise fault("request.forged", f"the header {FORGERY_HEADER} is missing or wrong")
+        return await asyncio.to_thread(self._gate.by_session, cookie)
+
+    async def _by_bearer(self, token: str, address: str) -> Admission | None:
+        if self._gate is not None and token.startswith(PREFIX):
+            return await asyncio.to_thread(self._gate.by_key, token, address)
+        if not hmac.compare_digest(token.encode(), self._token):
+            raise fault("request.token", "the token is wrong")
+        if not _is_here(address):
+            raise fault("request.token", "the node's token is good on the node's own machine only")
+        return Admission(LOCAL)
+
+    def _demand_host(self, host: str) -> None:
+        name = host.lower()
+        if name.rpartition(":")[0] not in self._names and name not in self._names:
+            raise fault("request.host", f"the request is for {host[:80]!r}")
+
+
+def _demand_size(length: str) -> None:
+    if not length.isdecimal() or int(length) > BODY_BYTES:
+        raise HanseError(Fault("request.too_large", cause=f"the body is above {BODY_BYTES >> 20} MiB"))
+
+
+def _read_cookie(header: str) -> str | None:
+    try:
+        found = SimpleCookie(header).get(COOKIE)
+    except CookieError:
         return None
+    return None if found is None else found.value
+
+
+def _equal(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "replace"), right.encode())
+
+
+def _is_here(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 class _Answer:
     """`send` that adds the headers of every answer and remembers whether one has begun."""
 
-    def __init__(self, send: Send, correlation: str) -> None:
+    def __init__(self, send: Send, correlation: str, encrypted: bool) -> None:
         self._send = send
-        self._correlation = correlation
+        self._headers = HEADERS | {"X-Request-Id": correlation}
+        if encrypted:
+            self._headers["Strict-Transport-Security"] = HTTPS_ONLY
         self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self._correlation
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Cache-Control"] = "no-store"
+            for name, value in self._headers.items():
+                headers[name] = value
         await self._send(message)
 
 

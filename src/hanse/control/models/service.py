@@ -6,8 +6,10 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import Caller, visible
+from hanse.control.access.permissions import Permission
 from hanse.control.models.tables import ModelVersion
-from hanse.core.faults import fault
+from hanse.core.faults import HanseError, fault
 from hanse.core.ids import JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.roles import PartyId
 from hanse.core.specs import ModelManifest
@@ -28,17 +30,30 @@ def register_model(session: Session, model: ModelVersion) -> None:
         session.flush()
 
 
-def list_models(session: Session) -> list[ModelVersion]:
-    """Return all model versions, newest first."""
-    return list(session.scalars(select(ModelVersion).order_by(ModelVersion.created_at.desc(), ModelVersion.id)))
+def list_models(session: Session, caller: Caller) -> list[ModelVersion]:
+    """Return the model versions that the caller may see, newest first."""
+    query = visible(select(ModelVersion), caller, Permission.MODELS_READ, project=ModelVersion.project)
+    return list(session.scalars(query.order_by(ModelVersion.created_at.desc(), ModelVersion.id)))
+
+
+def find_visible(session: Session, caller: Caller, model: ModelVersionId) -> ModelVersion:
+    """Return a model version that the caller may see. Raises `model.unknown`, as for one that is not there."""
+    found = get_model(session, model)
+    if not caller.may(Permission.MODELS_READ, project=found.project):
+        raise _unknown(model)
+    return found
 
 
 def get_model(session: Session, model: ModelVersionId) -> ModelVersion:
     """Return a model version. Raises `model.unknown`."""
     found = session.get(ModelVersion, model)
     if found is None:
-        raise fault("model.unknown", f"this node has no model {model}", "`hanse model list` shows the models it has")
+        raise _unknown(model)
     return found
+
+
+def _unknown(model: ModelVersionId) -> HanseError:
+    return fault("model.unknown", f"this node has no model {model}", "`hanse model list` shows the models it has")
 
 
 def demand_same_sides(model: ModelVersion, parties: dict[PartyId, OrganisationId]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import LOCAL
 from hanse.control.database import Base, Database
 from hanse.control.models.service import (
     demand_same_sides,
@@ -58,7 +59,7 @@ def test_every_party_gives_a_model_the_same_name_without_asking() -> None:
 def test_a_version_that_is_there_is_not_changed(session: Session) -> None:
     register_model(session, make())
     register_model(session, make(name="another"))
-    (found,) = list_models(session)
+    (found,) = list_models(session, LOCAL)
     assert found.name == "credit / fit"
 
 

@@ -1,0 +1,1 @@
+"""Who is logged in: sessions that the node keeps and can end."""

@@ -1,0 +1,1 @@
+"""The people of this organisation: accounts, groups, what proves who they are."""
