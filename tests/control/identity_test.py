@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +24,7 @@ from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Database
 from hanse.control.migrations import upgrade
 from hanse.control.nodes.identity import load_identity
+from hanse.control.projects import service as projects
 from hanse.control.users import groups, service
 
 TOKEN = "the-token-of-the-file"
@@ -68,13 +71,14 @@ class House:
             assert chosen.status_code == 204, chosen.text
             return str(made.json()["user"]["id"])
 
-    async def enter(self, name: str, password: str = GOOD, code: str = "") -> httpx2.AsyncClient:
-        """Return a browser that has logged in."""
-        browser = self.browser()
-        answer = await browser.post("/v1/session", json={"name": name, "password": password, "code": code})
-        assert answer.status_code == 200, answer.text
-        browser.headers["X-Hanse-CSRF"] = answer.json()["csrf"]
-        return browser
+    @asynccontextmanager
+    async def enter(self, name: str, password: str = GOOD) -> AsyncIterator[httpx2.AsyncClient]:
+        """Open a browser that has logged in."""
+        async with self.browser() as browser:
+            answer = await browser.post("/v1/session", json={"name": name, "password": password})
+            assert answer.status_code == 200, answer.text
+            browser.headers["X-Hanse-CSRF"] = answer.json()["csrf"]
+            yield browser
 
     def lines(self, action: str) -> list[AuditLine]:
         with self.gate.database.read() as session:
@@ -147,20 +151,20 @@ async def test_a_session_is_a_cookie_that_scripts_cannot_read_and_a_word_that_pa
 
 async def test_a_session_ends_when_idle_and_at_its_limit(house: House) -> None:
     await house.hire("li")
-    async with await house.enter("li") as browser:
+    async with house.enter("li") as browser:
         for _ in range(7):
             house.clock.pass_by(minutes=100)
             assert (await browser.get("/v1/session")).status_code == 200
         house.clock.pass_by(minutes=100)
         assert code_of(await browser.get("/v1/session")) == (401, "request.token")
-    async with await house.enter("li") as browser:
+    async with house.enter("li") as browser:
         house.clock.pass_by(hours=2)
         assert code_of(await browser.get("/v1/session")) == (401, "request.token")
 
 
 async def test_a_logout_ends_the_session_at_the_node(house: House) -> None:
     await house.hire("li")
-    async with await house.enter("li") as browser:
+    async with house.enter("li") as browser:
         kept = {"Cookie": f"{COOKIE}={browser.cookies[COOKIE]}"}
         assert (await browser.delete("/v1/session")).status_code == 204
     async with house.browser() as thief:
@@ -169,7 +173,7 @@ async def test_a_logout_ends_the_session_at_the_node(house: House) -> None:
 
 async def test_every_login_has_a_token_of_its_own_and_a_new_password_ends_the_others(house: House) -> None:
     await house.hire("li")
-    async with await house.enter("li") as one, await house.enter("li") as other:
+    async with house.enter("li") as one, house.enter("li") as other:
         before = one.cookies[COOKIE]
         assert before != other.cookies[COOKIE]
         changed = await one.put("/v1/me/password", json={"old": GOOD, "password": OTHER})
@@ -184,7 +188,7 @@ async def test_every_login_has_a_token_of_its_own_and_a_new_password_ends_the_ot
 async def test_sessions_are_listed_and_ended_by_their_user_or_an_administrator(house: House) -> None:
     await house.hire("li", "administrator")
     await house.hire("wu", "modeller")
-    async with await house.enter("li") as li, await house.enter("wu") as wu:
+    async with house.enter("li") as li, house.enter("wu") as wu:
         (own,) = (await wu.get("/v1/sessions")).json()
         assert own["current"]
         assert code_of(await wu.get("/v1/sessions?everybody=true")) == (403, "access.denied")
@@ -197,7 +201,7 @@ async def test_sessions_are_listed_and_ended_by_their_user_or_an_administrator(h
 
 async def test_a_disabled_user_is_out_at_once_with_its_keys(house: House) -> None:
     user = await house.hire("wu", "modeller")
-    async with await house.enter("wu") as wu, house.local() as local:
+    async with house.enter("wu") as wu, house.local() as local:
         made = await wu.post("/v1/keys", json={"name": "nightly", "scopes": {"jobs.read": "own"}})
         key = {"Authorization": f"Bearer {made.json()['key']}", "Cookie": ""}
         async with house.browser("10.0.0.9") as program:
@@ -247,7 +251,7 @@ async def test_a_name_that_nobody_has_is_refused_in_the_same_words(house: House)
 @pytest.mark.parametrize("password", ["short", "password1", "PASSWORD1", "x" * 257, "qwertyuiop"])
 async def test_a_poor_password_is_refused(house: House, password: str) -> None:
     await house.hire("li")
-    async with await house.enter("li") as li:
+    async with house.enter("li") as li:
         answer = await li.put("/v1/me/password", json={"old": GOOD, "password": password})
         assert answer.json()["error"]["code"] in {"password.weak", "request.invalid"}
 
@@ -255,9 +259,9 @@ async def test_a_poor_password_is_refused(house: House, password: str) -> None:
 @pytest.mark.parametrize("password", ["x9" * 64, "        ", "密码很长的一句话也可以", "ordinary but long words"])
 async def test_a_long_password_of_any_characters_is_accepted(house: House, password: str) -> None:
     await house.hire("li")
-    async with await house.enter("li") as li:
+    async with house.enter("li") as li:
         assert (await li.put("/v1/me/password", json={"old": GOOD, "password": password})).status_code == 200
-    async with await house.enter("li", password) as li:
+    async with house.enter("li", password) as li:
         assert (await li.get("/v1/session")).status_code == 200
 
 
@@ -265,7 +269,7 @@ async def test_who_has_to_change_its_password_can_do_nothing_else(house: House) 
     await house.hire("li", "administrator")
     async with house.local() as local:
         await local.patch("/v1/users/li", json={"must_change": True})
-    async with await house.enter("li") as li:
+    async with house.enter("li") as li:
         assert code_of(await li.get("/v1/users")) == (403, "password.change_needed")
         changed = await li.put("/v1/me/password", json={"old": GOOD, "password": OTHER})
         li.headers["X-Hanse-CSRF"] = changed.json()["csrf"]
@@ -274,13 +278,11 @@ async def test_who_has_to_change_its_password_can_do_nothing_else(house: House) 
 
 async def test_an_authenticator_is_needed_once_enrolled_and_none_of_its_codes_works_twice(house: House) -> None:
     await house.hire("li")
-    async with await house.enter("li") as li:
+    async with house.enter("li") as li:
         enrolled = (await li.post("/v1/me/totp")).json()
         assert enrolled["uri"].startswith("otpauth://totp/")
         assert enrolled["svg"].startswith("<svg")
-        from base64 import b32decode
-
-        totp = TOTP(b32decode(enrolled["secret"]), 6, SHA1(), 30)
+        totp = TOTP(b32decode(enrolled["secret"]), 6, SHA1(), 30)  # noqa: S303 (RFC 6238)
 
         def code() -> str:
             return totp.generate(int(house.clock.now.timestamp())).decode()
@@ -302,13 +304,13 @@ async def test_an_authenticator_is_needed_once_enrolled_and_none_of_its_codes_wo
 
 async def test_an_administrator_sends_a_link_and_chooses_no_password(house: House) -> None:
     await house.hire("li")
-    async with await house.enter("li") as li, house.local() as local:
+    async with house.enter("li") as li, house.local() as local:
         code = (await local.post("/v1/users/li/reset", json={"totp": True})).json()["code"]
         assert (await li.get("/v1/session")).status_code == 401
         assert (await local.post("/v1/password", json={"code": code, "password": OTHER})).status_code == 204
         again = await local.post("/v1/password", json={"code": code, "password": GOOD})
         assert code_of(again) == (403, "ticket.refused")
-    async with await house.enter("li", OTHER) as li:
+    async with house.enter("li", OTHER) as li:
         assert (await li.get("/v1/session")).status_code == 200
 
 
@@ -332,7 +334,7 @@ async def test_nobody_gives_what_it_has_not(house: House) -> None:
         await local.post("/v1/groups", json={"name": "desk", "permissions": few})
     await house.hire("li", "desk")
     denied = (403, "access.denied")
-    async with await house.enter("li") as li:
+    async with house.enter("li") as li:
         assert code_of(await li.put("/v1/groups/administrator/users/li")) == denied
         assert code_of(await li.post("/v1/users", json={"name": "x", "groups": ["modeller"]})) == denied
         assert code_of(await li.post("/v1/groups", json={"name": "g", "permissions": {"jobs.run": "all"}})) == denied
@@ -343,7 +345,7 @@ async def test_nobody_gives_what_it_has_not(house: House) -> None:
 async def test_a_key_does_what_both_its_scopes_and_its_user_may(house: House) -> None:
     await house.hire("li", "administrator")
     user = await house.hire("wu", "modeller")
-    async with await house.enter("wu") as wu, house.local() as local:
+    async with house.enter("wu") as wu, house.local() as local:
         beyond = await wu.post("/v1/keys", json={"name": "n", "scopes": {"users.manage": "all"}})
         assert code_of(beyond) == (403, "access.denied")
         wider = await wu.post("/v1/keys", json={"name": "n", "scopes": {"jobs.read": "all"}})
@@ -360,7 +362,7 @@ async def test_a_key_does_what_both_its_scopes_and_its_user_may(house: House) ->
 
 async def test_a_key_is_bound_to_addresses_time_and_rate(house: House) -> None:
     await house.hire("wu", "modeller")
-    async with await house.enter("wu") as wu:
+    async with house.enter("wu") as wu:
         asked = {
             "name": "n",
             "scopes": {"jobs.read": "own"},
@@ -385,7 +387,7 @@ async def test_a_key_is_bound_to_addresses_time_and_rate(house: House) -> None:
 
 async def test_a_rotated_key_works_in_both_forms_for_a_while(house: House) -> None:
     await house.hire("wu", "modeller")
-    async with await house.enter("wu") as wu, house.browser("10.0.0.9") as program:
+    async with house.enter("wu") as wu, house.browser("10.0.0.9") as program:
         made = (await wu.post("/v1/keys", json={"name": "n", "scopes": {"keys.manage": "own"}})).json()
         old = {"Authorization": f"Bearer {made['key']}"}
         fresh = await program.post(f"/v1/keys/{made['id']}/rotate", json={"overlap_s": 60}, headers=old)
@@ -401,7 +403,7 @@ async def test_a_rotated_key_works_in_both_forms_for_a_while(house: House) -> No
 
 async def test_neither_passwords_nor_tokens_nor_keys_lie_in_the_database(house: House) -> None:
     await house.hire("wu", "modeller")
-    async with await house.enter("wu") as wu:
+    async with house.enter("wu") as wu:
         made = (await wu.post("/v1/keys", json={"name": "n", "scopes": {"jobs.read": "own"}})).json()
         enrolled = (await wu.post("/v1/me/totp")).json()
         secrets = [GOOD, wu.cookies[COOKIE], made["key"].rpartition("_")[2], enrolled["secret"]]
@@ -435,14 +437,11 @@ async def test_every_answer_says_what_a_browser_may_do_with_it(house: House) -> 
 
 
 async def test_people_work_in_projects(house: House) -> None:
-    from hanse.control.nodes.identity import load_identity
-    from hanse.control.projects import service as projects
-
     user = await house.hire("wu", "modeller")
     with house.gate.database.write() as session:
         identity = load_identity(house.gate.directory, "bank")
         project = projects.create(session, identity, "loans", []).id
-    async with await house.enter("wu") as wu, house.local() as local:
+    async with house.enter("wu") as wu, house.local() as local:
         assert code_of(await wu.get(f"/v1/projects/{project}/people")) == (404, "project.unknown")
         assert code_of(await wu.put(f"/v1/projects/{project}/people/wu")) == (403, "access.denied")
         assert (await local.put(f"/v1/projects/{project}/people/{user}")).status_code == 204

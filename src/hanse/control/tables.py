@@ -7,7 +7,6 @@ from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.grants.tables import Grant, Offer
 from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
-from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task
 from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
 from hanse.control.organisations.tables import Member

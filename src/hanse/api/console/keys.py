@@ -1,7 +1,7 @@
 """Access keys: what programs call this node with."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -109,7 +109,7 @@ def _made(made: Made) -> MadeKeyView:
     return MadeKeyView(**_describe(made.row), key=made.text)
 
 
-def _describe(row: AccessKey) -> dict[str, object]:
+def _describe(row: AccessKey) -> dict[str, Any]:
     names = "id name user networks per_minute created_at expires_at used_at revoked_at previous_until".split()
     scopes = {permission.value: scope for permission, scope in row.scopes.items()}
     return {name: getattr(row, name) for name in names} | {"scopes": scopes}

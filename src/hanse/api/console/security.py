@@ -40,8 +40,6 @@ PUBLIC = frozenset(
         ("POST", "/v1/session"),
         ("POST", "/v1/setup"),
         ("POST", "/v1/password"),
-        ("GET", "/v1/oidc/login"),
-        ("GET", "/v1/oidc/callback"),
     }
 )
 """What a stranger may call: is the node there, and the ways in, each with a proof and a limit of its own."""

@@ -15,6 +15,7 @@ from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.sessions import service as sessions
 from hanse.control.sessions.service import Opened, Span
+from hanse.control.sessions.tables import UserSession
 from hanse.control.users import failures, passwords, service, tickets, totp
 from hanse.control.users.tables import User
 from hanse.core.faults import Fault, HanseError, fault
@@ -121,7 +122,7 @@ def prove(database: Database, caller: Caller, password: str, address: str, at: d
 
 def renew(session: Session, session_id: str) -> str | None:
     """Give the session that asks a new token."""
-    row = session.get(sessions.UserSession, session_id)
+    row = session.get(UserSession, session_id)
     return None if row is None else sessions.rotate(session, row)
 
 
