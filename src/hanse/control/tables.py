@@ -4,7 +4,8 @@ from hanse.control.approvals.tables import Approval, Delegation, Policy, Rule, V
 from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Base
 from hanse.control.datasets.tables import Dataset, DatasetVersion
-from hanse.control.grants.tables import Grant, Offer
+from hanse.control.derived.tables import Derived
+from hanse.control.grants.tables import Application, Card, DatasetRead, Grant, GrantTerms, GrantUse, Offer
 from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
 from hanse.control.keys.tables import AccessKey
@@ -37,6 +38,12 @@ TABLES: tuple[type[Base], ...] = (
     Grant,
     Group,
     GroupUser,
+    Application,
+    Card,
+    DatasetRead,
+    Derived,
+    GrantTerms,
+    GrantUse,
     Invitation,
     Job,
     JobEvent,

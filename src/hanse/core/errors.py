@@ -55,6 +55,24 @@ The host name has no address.
 Check the name as the node's machine sees it.
 请在节点所在机器上检查该主机名。
 
+409 application.answered
+The application has been answered, or withdrawn.
+该申请已被答复或撤回。
+Nothing needs to be done; make another one if more is wanted.
+无需处理；如需更多，请另行申请。
+
+429 application.too_many
+Too many applications of one partner are open.
+同一合作方的待处理申请过多。
+Answer or withdraw some of them first.
+请先答复或撤回其中一部分。
+
+404 application.unknown
+There is no such application.
+没有该申请。
+`hanse application list` shows the applications of this node.
+可用 `hanse application list` 查看本节点的申请。
+
 409 approval.changed
 What waits for approval has changed since it was shown.
 待审批的内容在展示之后发生了变化。
@@ -150,6 +168,18 @@ A message between nodes is too large.
 节点间消息过大。
 Make the pipeline smaller; report it if it is not large.
 请缩小流程；若流程并不大，请反馈。
+
+429 card.too_many
+A partner has published too many datasets to one project.
+合作方向同一项目公布的数据集过多。
+Withdraw some of them first.
+请先撤下其中一部分。
+
+404 card.unknown
+No dataset of this name is published to the project.
+没有向该项目公布该名称的数据集。
+`hanse application cards` shows what is published.
+可用 `hanse application cards` 查看已公布的数据集。
 
 403 certificate.refused
 A certificate was refused.
@@ -421,6 +451,30 @@ Scores differ where they may not.
 Please report it.
 请反馈此问题。
 
+409 derived.invalid
+The derived dataset may no longer be used.
+该派生数据集已不可使用。
+Make it again from data that is granted now.
+请用当前已授权的数据重新生成。
+
+409 derived.name_taken
+A derived dataset or a dataset has this name.
+该名称已被数据集或派生数据集使用。
+Choose another name.
+请换一个名称。
+
+422 derived.source
+This output cannot be kept as a derived dataset.
+该输出无法保存为派生数据集。
+Choose a table that a succeeded task of a job made from registered datasets.
+请选择作业中已成功的任务由已登记数据集产生的表。
+
+404 derived.unknown
+There is no such derived dataset.
+没有该派生数据集。
+`hanse derived list` shows those of this node; each party saves its own part.
+可用 `hanse derived list` 查看；各参与方需各自保存自己的部分。
+
 403 disclosure.limit
 The limit of what a dataset may disclose to one guest is reached.
 该数据集对某一发起方的披露已达上限。
@@ -487,17 +541,47 @@ This is no fingerprint.
 Give eight groups of four characters 0-9 a-f.
 请输入八组、每组四个 0-9 a-f 字符。
 
+422 grant.clause
+A clause of the grant is not as it must be.
+授权条款填写有误。
+Correct what is named; the guide to grants lists the clauses.
+请更正所指出的条款；授权指南列有全部条款。
+
 422 grant.columns
 The dataset does not have these columns.
 数据集没有这些列。
 `hanse dataset list` shows the columns that it has.
 可用 `hanse dataset list` 查看现有列。
 
+403 grant.component
+The grant does not allow this component.
+授权不允许使用该组件。
+Use a component that is allowed, or ask the owner for this one: hanse application ask
+请使用被允许的组件，或向所有者申请：hanse application ask
+
 409 grant.exists
 The dataset is granted to this project already.
 数据集已授权给该项目。
-Revoke that grant first to give another.
-如需更改，请先撤销现有授权。
+Change that grant: hanse grant change
+如需更改，请使用：hanse grant change
+
+403 grant.group
+A group is smaller than the grant allows.
+分组人数低于授权要求的下限。
+Use fewer, larger groups, or ask the owner for a smaller least group.
+请减少分组使其变大，或向所有者申请降低下限。
+
+403 grant.guest
+The grant is not for the organisation that asks.
+该授权不适用于发起方机构。
+Ask the owner to name this organisation in the grant.
+请所有者在授权中加入该机构。
+
+403 grant.intersection
+Fewer ids are shared than the grant demands.
+共有标识数量低于授权要求的下限。
+Use larger tables, set `minimum` as the grant demands, or ask the owner for less.
+请使用更大的数据表，按授权要求设置 `minimum`，或向所有者申请降低下限。
 
 422 grant.limit
 This is no disclosure limit.
@@ -514,14 +598,26 @@ Its owner grants it: hanse grant add
 403 grant.over
 The grant has ended.
 授权已到期。
-Its owner revokes it and gives another.
-请由所有者撤销后重新授权。
+Its owner changes it or gives another.
+请由所有者变更或重新授权。
 
 422 grant.past
 The grant would have ended before it began.
 授权期限早于当前时间。
 Give a date in the future.
 请填写将来的日期。
+
+403 grant.rate
+The grant is used as often as it allows for now.
+授权在当前时段内的使用次数已达上限。
+Wait until the window has passed, or ask the owner for a higher rate.
+请等待时段结束，或向所有者申请提高频率。
+
+409 grant.revoked
+The grant has been revoked already.
+授权已被撤销。
+Give another grant.
+请重新授权。
 
 429 grant.too_many
 A partner has granted too much to one project.
@@ -534,6 +630,12 @@ There is no such grant.
 没有该授权。
 `hanse grant list` shows the grants of this node.
 可用 `hanse grant list` 查看本节点的授权。
+
+403 grant.uses
+The grant is used up.
+授权的使用次数已用完。
+Ask the owner for more uses: hanse application ask
+请向所有者申请更多次数：hanse application ask
 
 422 group.invalid
 The groups of a ranking cannot be used.

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hanse.core.clauses import Clauses
 from hanse.core.ids import GrantId, OrganisationId, ProjectId
 from hanse.core.job_messages import Acknowledged
 from hanse.core.schema import Schema
-from hanse.core.words import Label, Title
+from hanse.core.words import PRINTABLE, Label, Title
 
 NAME_LENGTH = 256
 
@@ -23,6 +24,10 @@ Moment = Annotated[str, msgspec.Meta(min_length=24, max_length=24)]
 OrganisationKey = Annotated[OrganisationId, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")]
 ProjectKey = Annotated[ProjectId, msgspec.Meta(pattern=r"^project-[0-9a-f]{16}$")]
 GrantKey = Annotated[GrantId, msgspec.Meta(pattern=r"^grant-[0-9a-f]{16}$")]
+ApplicationKey = Annotated[str, msgspec.Meta(pattern=r"^application-[0-9a-f]{16}$")]
+ColumnName = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH, pattern=PRINTABLE)]
+Limit = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+Remark = Annotated[str, msgspec.Meta(max_length=1000, pattern=PRINTABLE)]
 
 
 class Introduction(msgspec.Struct, frozen=True):
@@ -101,7 +106,9 @@ class GrantOffered(msgspec.Struct, frozen=True, tag=True):
     schema: Schema
     rows: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
     until: Moment | None
-    disclosure_limit: Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+    disclosure_limit: Limit
+    clauses: Clauses = Clauses()
+    version: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)] = 1
 
     def __post_init__(self) -> None:
         uses = [column.use for column in self.schema.columns]
@@ -117,5 +124,65 @@ class GrantRevoked(msgspec.Struct, frozen=True, tag=True):
     grant: GrantKey
 
 
-FederationRequest = Ping | MemberConfirmed | ProjectOffered | ProjectAccepted | GrantOffered | GrantRevoked
+class ApplicationMade(msgspec.Struct, frozen=True, tag=True):
+    """partner → owner of a dataset: we ask for this, in this project. `dataset` is a name that was seen, or words."""
+
+    application: ApplicationKey
+    project: ProjectKey
+    dataset: Title
+    columns: Annotated[tuple[ColumnName, ...], msgspec.Meta(max_length=10_000)]
+    until: Moment | None
+    disclosure_limit: Limit
+    clauses: Clauses
+    reason: Remark
+
+
+class ApplicationAnswered(msgspec.Struct, frozen=True, tag=True):
+    """owner → partner: granted (the grant comes with a message of its own), or not, and why."""
+
+    application: ApplicationKey
+    state: Literal["approved", "rejected"]
+    answer: Remark
+    grant: GrantKey | None = None
+
+
+class ApplicationWithdrawn(msgspec.Struct, frozen=True, tag=True):
+    """partner → owner: no longer wanted."""
+
+    application: ApplicationKey
+
+
+class CardPublished(msgspec.Struct, frozen=True, tag=True):
+    """owner → members of a project: a dataset that you may ask for. Nothing is granted by it.
+
+    `rows` is the magnitude alone: the greatest power of ten that is not above the number of rows.
+    """
+
+    project: ProjectKey
+    dataset: Title
+    description: Remark
+    columns: Annotated[tuple[ColumnName, ...], msgspec.Meta(max_length=10_000)]
+    rows: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+
+
+class CardWithdrawn(msgspec.Struct, frozen=True, tag=True):
+    """owner → members of a project: forget this card."""
+
+    project: ProjectKey
+    dataset: Title
+
+
+FederationRequest = (
+    Ping
+    | MemberConfirmed
+    | ProjectOffered
+    | ProjectAccepted
+    | GrantOffered
+    | GrantRevoked
+    | ApplicationMade
+    | ApplicationAnswered
+    | ApplicationWithdrawn
+    | CardPublished
+    | CardWithdrawn
+)
 FederationReply = Pong | Acknowledged

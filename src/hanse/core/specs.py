@@ -76,6 +76,17 @@ class Disclosure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: float = 0.1
 
 
+class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the owner of the data demands of results, where only the component can see whether it holds.
+
+    `minimum_group`: the fewest rows behind any number that is told of the data. `minimum_intersection`: the fewest ids
+    that may be found shared. Of several grants the strictest counts.
+    """
+
+    minimum_group: int = 1
+    minimum_intersection: int = 1
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one attempt may use."""
 
@@ -112,6 +123,7 @@ class AttemptSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     token: str = ""
     apply: bool = False
     disclosure: Disclosure | None = None
+    terms: Terms = Terms()
     limits: Limits = Limits()
 
 

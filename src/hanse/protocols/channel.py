@@ -13,9 +13,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from hanse.core.events import Event, Metric, Note, Progress
-from hanse.core.faults import Fault, HanseError
+from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.roles import PartyId, Role, role_of
-from hanse.core.specs import Disclosure
+from hanse.core.specs import Disclosure, Terms
 from hanse.protocols.messages import Message, decode
 
 PRIVATE = 0o700
@@ -132,12 +132,14 @@ class Party:
         *,
         threads: int = 1,
         disclosure: Disclosure | None = None,
+        terms: Terms | None = None,
         organisations: Mapping[PartyId, str] | None = None,
     ) -> None:
         self.id = me
         self.rng = rng
         self.threads = threads
         self.disclosure = disclosure or Disclosure()
+        self.terms = terms or Terms()
         self.organisations = dict(organisations or {})
         self._peers = {other: Peer(other, channel) for other in others}
         self._attempt = attempt
@@ -184,6 +186,34 @@ class Party:
 
     def note(self, text: str) -> None:
         self._attempt.report(Note(text))
+
+    def demand_intersection(self, shared: int) -> None:
+        """Raise `grant.intersection` when fewer ids are shared than the grants of my data demand."""
+        least = self.terms.minimum_intersection
+        if least > 1 and shared < least:
+            raise fault("grant.intersection", f"{shared} ids are shared; the grant demands at least {least}")
+
+    def demand_told(self, minimum: int, *, told: bool) -> None:
+        """Raise `grant.intersection` when a host's grants demand shared ids that this run would not hold to.
+
+        The guest learns first how many are shared, so it has to have agreed to end the run (`minimum`), and the host
+        has to be `told` the shared ids to see for itself.
+        """
+        least = self.terms.minimum_intersection
+        if least == 1:
+            return
+        if not told:
+            cause = f"the grant demands at least {least} shared ids, and its owner would not see how many there are"
+            raise fault("grant.intersection", cause, "share the result with the host: `share_result`")
+        if minimum < least:
+            cause = f"the grant demands at least {least} shared ids, the settings only {minimum}"
+            raise fault("grant.intersection", cause, f"set `minimum` to {least} or more")
+
+    def demand_group(self, rows: int) -> None:
+        """Raise `grant.group` when a number would tell of fewer rows than the grants of my data demand."""
+        if rows < self.terms.minimum_group:
+            least = self.terms.minimum_group
+            raise fault("grant.group", f"the smallest group has {rows} rows; the grant demands at least {least}")
 
     async def spend(self, queries: int, most: int | None = None) -> None:
         """Count queries against the dataset's disclosure limit, durably, before they are answered.

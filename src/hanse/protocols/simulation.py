@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from hanse.core.events import Event
 from hanse.core.faults import fault
 from hanse.core.roles import PartyId
-from hanse.core.specs import Disclosure
+from hanse.core.specs import Disclosure, Terms
 from hanse.protocols.channel import Attempt, Channel, Party, PeerLost
 from hanse.protocols.messages import kind_of
 
@@ -213,6 +213,7 @@ async def simulate(
     seed: int | str = 0,
     attempts: Mapping[PartyId, MemoryAttempt] | None = None,
     disclosure: Disclosure | None = None,
+    terms: Mapping[PartyId, Terms] | None = None,
     threads: int = 1,
     wrap: Wrap | None = None,
 ) -> dict[PartyId, T]:
@@ -242,7 +243,16 @@ async def simulate(
         entropy = SeededEntropy(seed, party, start)
         allowed = disclosure or Disclosure()
         allowed = Disclosure(allowed.used + attempts[party].spent, allowed.limit)
-        me = Party(party, others, channel, entropy, attempt, threads=threads, disclosure=allowed)
+        me = Party(
+            party,
+            others,
+            channel,
+            entropy,
+            attempt,
+            threads=threads,
+            disclosure=allowed,
+            terms=(terms or {}).get(party),
+        )
         try:
             result = await programs[party](me)
         except Exception as error:

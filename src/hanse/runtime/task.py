@@ -130,6 +130,7 @@ async def _work(spec: AttemptSpec, post: Post | None, tap: Wrap | None) -> dict[
         surroundings,
         threads=spec.limits.threads,
         disclosure=spec.disclosure,
+        terms=spec.terms,
         organisations=dict(spec.parties),
     )
     outputs = await perform(component, me, inputs, settings, apply=spec.apply)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hanse.core.faults import fault
 from hanse.core.roles import PartyId, role_of
-from hanse.core.specs import Disclosure
+from hanse.core.specs import Disclosure, Terms
 from hanse.protocols.channel import Party
 from hanse.protocols.simulation import MemoryAttempt, Wrap, simulate
 from hanse.sdk.component import Component, RoleFunction, Value, perform
@@ -25,6 +25,7 @@ def run(
     apply: bool = False,
     seed: int | str = 0,
     disclosure: Disclosure | None = None,
+    terms: Mapping[PartyId, Terms] | None = None,
     replace: Mapping[str, RoleFunction] | None = None,
     wrap: Wrap | None = None,
     attempts: Mapping[PartyId, MemoryAttempt] | None = None,
@@ -55,7 +56,7 @@ def run(
         for party in parties
     }
     held = attempts or {party: MemoryAttempt() for party in parties}
-    play = simulate(programs, seed=seed, attempts=held, disclosure=disclosure, threads=threads, wrap=wrap)
+    play = simulate(programs, seed=seed, attempts=held, disclosure=disclosure, terms=terms, threads=threads, wrap=wrap)
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -7,7 +7,9 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 
 from hanse.api.console import (
+    applications,
     datasets,
+    derived,
     errors,
     grants,
     groups,
@@ -30,6 +32,8 @@ ROUTERS = (
     datasets.router,
     projects.router,
     grants.router,
+    applications.router,
+    derived.router,
     jobs.router,
     models.router,
     sessions.router,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
+from hanse.control.grants import applications
 from hanse.control.grants import service as grants
 from hanse.control.nodes.identity import Identity
 from hanse.control.organisations import service as organisations
@@ -24,6 +25,11 @@ from hanse.control.projects import service as projects
 from hanse.core import threads
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import (
+    ApplicationAnswered,
+    ApplicationMade,
+    ApplicationWithdrawn,
+    CardPublished,
+    CardWithdrawn,
     FederationReply,
     FederationRequest,
     GrantOffered,
@@ -123,11 +129,13 @@ def _take_project(session: Session, me: OrganisationId, sender: OrganisationId, 
     projects.record_offer(session, me, sender, offer)
     for partner in set(projects.partners(session, offer.project, me)) - before:
         grants.offer_all(session, offer.project, partner)
+        applications.publish_all(session, me, offer.project, partner)
 
 
 def _take_acceptance(session: Session, me: OrganisationId, sender: OrganisationId, said: ProjectAccepted) -> None:
     projects.record_acceptance(session, me, sender, said.project)
     grants.offer_all(session, said.project, sender)
+    applications.publish_all(session, me, said.project, sender)
 
 
 def _take_grant(session: Session, _: OrganisationId, sender: OrganisationId, offer: GrantOffered) -> None:
@@ -138,6 +146,26 @@ def _take_revocation(session: Session, _: OrganisationId, sender: OrganisationId
     grants.record_revocation(session, sender, said.grant)
 
 
+def _take_application(session: Session, _: OrganisationId, sender: OrganisationId, said: ApplicationMade) -> None:
+    applications.record_application(session, sender, said)
+
+
+def _take_answer(session: Session, _: OrganisationId, sender: OrganisationId, said: ApplicationAnswered) -> None:
+    applications.record_answer(session, sender, said)
+
+
+def _take_withdrawal(session: Session, _: OrganisationId, sender: OrganisationId, said: ApplicationWithdrawn) -> None:
+    applications.record_withdrawal(session, sender, said)
+
+
+def _take_card(session: Session, _: OrganisationId, sender: OrganisationId, said: CardPublished) -> None:
+    applications.record_card(session, sender, said)
+
+
+def _forget_card(session: Session, _: OrganisationId, sender: OrganisationId, said: CardWithdrawn) -> None:
+    applications.forget_card(session, sender, said)
+
+
 Step = Callable[[Session, OrganisationId, OrganisationId, Any], None]
 
 _STEPS: dict[type, Step] = {
@@ -145,4 +173,9 @@ _STEPS: dict[type, Step] = {
     ProjectAccepted: _take_acceptance,
     GrantOffered: _take_grant,
     GrantRevoked: _take_revocation,
+    ApplicationMade: _take_application,
+    ApplicationAnswered: _take_answer,
+    ApplicationWithdrawn: _take_withdrawal,
+    CardPublished: _take_card,
+    CardWithdrawn: _forget_card,
 }

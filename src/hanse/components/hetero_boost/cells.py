@@ -124,7 +124,7 @@ def _least(me: Party, settings: Settings, samples: int) -> int:
     least = exposure.least_row(used + planned, samples, limit)
     if least is None:
         raise exposure.refusal(used, planned, samples, limit)
-    return least
+    return max(least, me.terms.minimum_group)
 
 
 def _must_be_of_one_kind(grid: Grid, train: Table, settings: Settings) -> None:
@@ -175,6 +175,8 @@ def _order(me: Party, fitted: Features, columns: Binned, seed: bytes, least: int
     useful = [place for place in places if len(_count(columns, place)) > 1]
     if not useful:
         cause = f"no column has two groups of at least {least} rows"
+        if least == me.terms.minimum_group > 1:
+            raise fault("grant.group", f"{cause}, as the grant demands", step="binning")
         raise exposure.refusal(me.disclosure.used, 0, columns.codes.shape[1], me.disclosure.limit, cause)
     if dropped := [fitted.names[place] for place in places if place not in set(useful)]:
         me.note(f"left out, constant or with groups of fewer than {least} rows: {', '.join(dropped)}")

@@ -104,6 +104,7 @@ class Host:
         Raises HanseError("disclosure.limit" | "rows.misaligned"), ProtocolError.
         """
         me, found, samples = self.me, self.cells, len(self.rows.counted)
+        me.demand_group(found.smallest)
         digest = await asyncio.to_thread(setups.rows_digest, self.rows.counted, found.columns.codes, *found.matrix[1:])
         kept = self._kept(digest)
         offer = self._offer(me.rng.seed(), tuple(setup.id for setup in kept))

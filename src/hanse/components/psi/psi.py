@@ -53,6 +53,7 @@ async def guest(me: Party, table: Table, settings: Settings) -> Table:
         me.note(f"{peer.id} has {items:,} ids")
     if session.result == "count":
         found = await _count(me, table, session)
+        me.demand_intersection(found)
         _check_size(found, settings, hosts=1)
         me.metric("shared_ids", found)
         return table.take(NO_ROWS)
@@ -61,6 +62,7 @@ async def guest(me: Party, table: Table, settings: Settings) -> Table:
     added = await columns.hear(me.host)
     async with _spooled(me, table, session, cut(*_sizes(session)).buckets) as spool:
         matched = await pairwise.match_as_guest(me, session, spool, payload.width_of(added))
+    me.demand_intersection(len(matched.rows))
     _check_size(len(matched.rows), settings, hosts=1)
     me.metric("shared_ids", len(matched.rows))
     result = columns.add(_choose(table, session, matched.rows), added, matched.values, me.host)
@@ -71,6 +73,7 @@ async def guest(me: Party, table: Table, settings: Settings) -> Table:
 async def _match_with_several(me: Party, table: Table, session: Session, settings: Settings) -> Table:
     async with _spooled(me, table, session, cut(*_sizes(session)).buckets) as spool:
         matched = await star.match_as_guest(me, session, spool)
+    me.demand_intersection(len(matched.rows))
     _check_size(len(matched.rows), settings, hosts=len(me.hosts))
     me.metric("shared_ids", len(matched.rows))
     await star.tell(me.hosts, session, matched)
@@ -79,6 +82,7 @@ async def _match_with_several(me: Party, table: Table, session: Session, setting
 
 async def host(me: Party, table: Table, settings: Settings) -> Table:
     """Answer the guest's questions about its own ids, and take the rows that it names."""
+    me.demand_told(settings.minimum, told=settings.share_result and settings.result != "count")
     session = await open_as_host(me, _count_rows(table, settings), _wanted(settings))
     me.note(f"the guest has {session.guest:,} ids; method {session.method}")
     if session.result == "count":
@@ -99,6 +103,7 @@ async def host(me: Party, table: Table, settings: Settings) -> Table:
             rows = await pairwise.hear(me.guest, session, spool, sent)
     if not session.share_result:
         return table.take(NO_ROWS)
+    me.demand_intersection(len(rows))
     if session.result == "shared":
         me.guest.must(len(rows) >= settings.minimum, "as many shared rows as the settings demand, or an end")
     return _choose(table, session, rows)

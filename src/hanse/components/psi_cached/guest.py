@@ -107,6 +107,7 @@ async def ask(me: Party, model: Model, table: Table, settings: Settings) -> Tabl
     await asyncio.to_thread(_demand_unique, ids, me.rng.seed())
     found = await asyncio.gather(*(_find(me, host, _holding(model, host.id), ids, settings) for host in me.hosts))
     shared = _common([one.rows for one in found])
+    me.demand_intersection(len(shared))
     _demand_enough(len(shared), settings.minimum, hosts=len(found))
     order = me.rng.seed()
     if settings.share_result:

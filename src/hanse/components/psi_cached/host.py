@@ -93,6 +93,7 @@ async def prepare(me: Party, table: Table, previous: Model | None, settings: Set
 
 async def answer(me: Party, model: Model, table: Table, settings: Settings) -> Table:
     """Evaluate the guest's blinded ids, at most so many; keep the rows that it names, if it may name any."""
+    me.demand_told(settings.minimum, told=settings.share_result)
     state = bytes.fromhex(model.details["state"])
     me.guest.must((await me.guest.recv(Question)).state == state, "the preparation that I hold")
     key = Key(model.arrays["factor"].tobytes(), bytes.fromhex(model.details["epoch"]))
@@ -110,6 +111,7 @@ async def answer(me: Party, model: Model, table: Table, settings: Settings) -> T
     bits = np.unpackbits(kept.bits, bitorder="little")
     me.guest.must(not bits[len(ranks) :].any(), "no bit for a rank that was not named")
     places = np.flatnonzero(bits)
+    me.demand_intersection(len(places))
     me.guest.must(len(places) >= settings.minimum, "as many shared rows as the settings demand, or an end")
     me.metric("shared_ids", len(places))
     return table.take(rows[places][sort_common(ids.take(places), kept.order)])

@@ -87,6 +87,11 @@ def list_datasets(session: Session) -> list[Snapshot]:
     return [Snapshot(dataset, version) for dataset, version in rows]
 
 
+def has_version(session: Session, dataset: DatasetId, number: int) -> bool:
+    """Say whether a version of a dataset is still there."""
+    return session.get(DatasetVersion, (dataset, number)) is not None
+
+
 def list_paths(session: Session) -> list[str]:
     """Return where the snapshots of all versions lie, relative to the node's directory."""
     return list(session.scalars(select(DatasetVersion.path)))

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hanse.control.access.callers import LOCAL
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets import service as datasets
@@ -61,7 +62,7 @@ class Office:
 
     def give(self, *columns: str, until: str | None = None, limit: float = 0.1) -> GrantId:
         with self.database.write() as session:
-            return grants.give(session, self.me, "people", "credit", Terms(columns, until, limit)).grant.id
+            return grants.give(session, LOCAL, self.me, "people", "credit", Terms(columns, until, limit)).grant.id
 
     def resolve(self, dataset: str = "people", project: str = "", at: str = "") -> grants.Use:
         with self.database.read() as session:
@@ -137,8 +138,8 @@ def test_a_grant_ends_at_its_moment(office: Office) -> None:
 def test_a_revoked_grant_is_gone_at_once_and_may_be_given_anew(office: Office) -> None:
     grant = office.give("age")
     with office.database.write() as session:
-        grants.revoke(session, office.me, grant)
-        grants.revoke(session, office.me, grant)
+        grants.revoke(session, LOCAL, office.me, grant)
+        grants.revoke(session, LOCAL, office.me, grant)
     assert code_of(office.resolve) == "grant.missing"
     office.give("income", limit=0.5)
     assert office.resolve().artefact.columns == ("phone", "income", "bad")
@@ -162,7 +163,7 @@ def test_a_revoked_grant_is_gone_at_once_and_may_be_given_anew(office: Office) -
 def test_terms_that_make_no_sense_are_refused(office: Office, terms: Terms, code: str) -> None:
     def give() -> None:
         with office.database.write() as session:
-            grants.give(session, office.me, "people", "credit", terms)
+            grants.give(session, LOCAL, office.me, "people", "credit", terms)
 
     assert code_of(give) == code
     assert code_of(office.resolve) == "grant.missing"
@@ -184,7 +185,7 @@ def test_partners_hear_of_grants_once_they_have_accepted_the_project(office: Off
         ("phone", "age", "bad"),
     )
     with office.database.write() as session:
-        grants.revoke(session, office.me, grant)
+        grants.revoke(session, LOCAL, office.me, grant)
     assert office.letters() == [GrantRevoked(grant)]
 
 

@@ -20,7 +20,8 @@ from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
-from hanse.control.jobs import proposals, service, shares, spending
+from hanse.control.grants.service import find_grant
+from hanse.control.jobs import clauses, proposals, service, shares, spending
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import AWAY_S
@@ -40,7 +41,7 @@ from hanse.control.pipelines.service import save_pipeline
 from hanse.core import threads
 from hanse.core.events import Event
 from hanse.core.faults import Fault, HanseError, fault
-from hanse.core.ids import JobId, OrganisationId, TaskName, new_id
+from hanse.core.ids import GrantId, JobId, OrganisationId, TaskName, new_id
 from hanse.core.job_messages import (
     PROBLEM_CHARACTERS,
     AttemptEnded,
@@ -231,6 +232,24 @@ class JobDesk:
                     return found
                 await heard.within(min(left_s, LOOK_S))
 
+    async def enforce(self) -> None:
+        """End this node's attempts whose data are no longer granted as they are used."""
+        for job in set(await self._write(lambda session: clauses.end_uncovered(session, self._directory))):
+            await self._settle(job)
+            self.bell.ring(job)
+        self._scheduler.wake()
+
+    @property
+    def directory(self) -> Path:
+        """The node's own directory."""
+        return self._directory
+
+    async def forget_setups(self, grant: GrantId) -> None:
+        """Drop what components keep of the dataset of a grant that has gone: a later job sets up anew."""
+        dataset = (await self._read(lambda session: find_grant(session, grant))).dataset
+        for path in await threads.run(clauses.list_setups, self._directory / shares.KEPT, dataset):
+            path.unlink(missing_ok=True)
+
     async def describe(self) -> Catalogue:
         """Return the components that this node has."""
         return await self.planner.describe()
@@ -351,7 +370,11 @@ class JobDesk:
             return problems, check
         guest = proposal.parties[GUEST]
         plan = spending.Plan(proposal.project, guest, proposal.me, proposal.spec, check.tasks)
-        return await self._read(lambda session: spending.foresee(session, self._directory, plan)), check
+        return await self._read(lambda session: self._foresee(session, plan)), check
+
+    def _foresee(self, session: Session, plan: spending.Plan) -> tuple[JobProblem, ...]:
+        refused = clauses.foresee(session, self._directory, plan)
+        return refused or spending.foresee(session, self._directory, plan)
 
     def _open(self, session: Session, caller: Caller, wishes: Wishes, proposal: Proposal, check: PipelineCheck) -> Job:
         save_pipeline(session, proposal.spec)
@@ -440,6 +463,7 @@ class JobDesk:
         while True:
             await asyncio.sleep(WATCH_S)
             try:
+                await self.enforce()
                 for job in await self._read(lambda session: service.list_silent_jobs(session, later(-SILENT_S))):
                     await self._query(job)
             except HanseError as error:

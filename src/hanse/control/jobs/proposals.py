@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from hanse.control.grants.service import resolve
+from hanse.control.derived.reading import is_derived, open_reading
 from hanse.control.jobs.lineage import DATASET, all_datasets_of, models_of, settings_of
 from hanse.control.models.service import demand_same_sides, get_model
 from hanse.control.organisations import service as organisations
@@ -122,14 +122,29 @@ def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple
     for name in all_datasets_of(proposal.spec, proposal.me):
         tasks = _tasks_reading(proposal, name)
         try:
-            schemas[name] = resolve(session, directory, name, proposal.project, now()).schema
+            schemas[name] = open_reading(session, directory, name, proposal.project, now()).schema
         except HanseError as error:
             problems += [_describe(error, proposal.me, task, name) for task in tasks]
+    problems += _list_mixed(proposal)
     for task, absent in _list_ungranted(proposal, schemas):
         message = f"{', '.join(absent)} of dataset {settings_of(proposal.spec.tasks[task], proposal.me)[DATASET]!r} "
         remedy = "use columns that are granted, or ask the owner for these: `hanse grant add`"
         problems.append(report_problem(proposal.me, task, f"{message}is granted to nobody in this project", remedy))
     return schemas, problems
+
+
+def _list_mixed(proposal: Proposal) -> list[JobProblem]:
+    """Return a problem for each task in which not all parties name their parts of one and the same derived dataset."""
+    problems = []
+    for name, task in proposal.spec.tasks.items():
+        named = (
+            {settings_of(task, party).get(DATASET) for party in proposal.parties} if task.component == DATASET else ()
+        )
+        if len(named) > 1 and any(isinstance(found, str) and is_derived(found) for found in named):
+            message = "the parties name different tables, and a derived one is aligned with its own parts alone"
+            remedy = "name the same `derived:…` for every party: `hanse derived list` shows it"
+            problems.append(report_problem(proposal.me, name, message, remedy))
+    return problems
 
 
 def _tasks_reading(proposal: Proposal, dataset: str) -> list[str]:

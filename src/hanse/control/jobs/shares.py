@@ -9,20 +9,23 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hanse.control.grants.service import Use, resolve
+from hanse.control.derived.reading import Reading, open_reading
+from hanse.control.grants import enforcement
+from hanse.control.grants.service import Use
 from hanse.control.jobs import service
 from hanse.control.jobs.attempts import AttemptKey, Child
+from hanse.control.jobs.clauses import request_of, tell_guest
 from hanse.control.jobs.decisions import place
 from hanse.control.jobs.lineage import DATASET, datasets_by_port, datasets_of, settings_of, source_of
 from hanse.control.jobs.spending import disclosure_of
 from hanse.control.jobs.states import advance, append_event, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
 from hanse.control.models.service import REFERENCE, demand_same_sides, get_model
-from hanse.control.outbox import service as outbox
+from hanse.core.clauses import strictest
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
-from hanse.core.job_messages import AttemptEnded, AttemptStanding
-from hanse.core.roles import GUEST, PartyId
+from hanse.core.job_messages import AttemptStanding
+from hanse.core.roles import PartyId
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits
 from hanse.core.times import now
 
@@ -114,7 +117,7 @@ def conclude(session: Session, key: AttemptKey, result: AttemptResult | None, tr
         if row.state == "ordered":
             advance(session, row, "running")
         advance(session, row, "succeeded")
-    _tell_guest(session, job, row)
+    tell_guest(session, job, row)
 
 
 def fail_share(session: Session, key: AttemptKey, error: HanseError) -> None:
@@ -122,7 +125,7 @@ def fail_share(session: Session, key: AttemptKey, error: HanseError) -> None:
     job, row = service.get_job(session, key.job), _own(session, key)
     if not has_ended(row):
         advance(session, row, "failed", place(error.fault, job.me, key.task))
-        _tell_guest(session, job, row)
+        tell_guest(session, job, row)
 
 
 def forget_share(session: Session, job: Job, name: TaskName, number: int) -> None:
@@ -144,7 +147,7 @@ def lose_orphans(session: Session, premises: Premises) -> list[Child]:
         if row.pid is not None and row.pid_started is not None:
             orphans.append(Child(row.pid, row.pid_started))
         advance(session, row, "lost")
-        _tell_guest(session, job, row)
+        tell_guest(session, job, row)
     return orphans
 
 
@@ -199,8 +202,13 @@ def _prepare(session: Session, job: Job, task: Task, row: Attempt, premises: Pre
 
 def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str) -> AttemptSpec:
     organisations = service.organisations_of(session, job.id)
-    row.datasets = datasets_of(job.spec, job.me, task.name)
-    uses = [resolve(session, premises.directory, name, job.project, now()) for name in row.datasets]
+    names = datasets_of(job.spec, job.me, task.name)
+    readings = {name: open_reading(session, premises.directory, name, job.project, now()) for name in names}
+    uses = _gather_uses(readings)
+    row.datasets = tuple(sorted(use.snapshot.dataset.name for use in uses))
+    for use in uses:
+        asked = request_of(session, job, (use.snapshot.dataset.id, use.snapshot.dataset.name))
+        enforcement.count(session, use, asked)
     folder = premises.folder(job.id, task.name)
     return AttemptSpec(
         job=job.id,
@@ -211,18 +219,19 @@ def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: 
         party=job.me,
         parties={party: organisations[party] for party in task.parties},
         settings=settings_of(job.spec.tasks[task.name], job.me),
-        inputs=_gather_inputs(session, job, task, uses),
+        inputs=_gather_inputs(session, job, task, readings),
         directory=str(folder / str(row.number)),
         checkpoints=str(folder / "checkpoints"),
         kept=_kept_folder(job, task, uses, premises),
         kept_by_port={
-            port: _kept_folder(job, task, [use for use in uses if use.snapshot.dataset.name in names], premises)
+            port: _kept_folder(job, task, _gather_uses({name: readings[name] for name in names}), premises)
             for port, names in datasets_by_port(job.spec, job.me, task.name).items()
         },
         socket=str(premises.socket),
         token=token,
         apply=task.apply,
         disclosure=disclosure_of(session, job.guest, uses),
+        terms=strictest(use.grant.clauses for use in uses),
         limits=premises.limits,
     )
 
@@ -232,13 +241,20 @@ def _kept_folder(job: Job, task: Task, uses: list[Use], premises: Premises) -> s
     return str(premises.kept(datasets, job.guest, task.component)) if datasets else ""
 
 
-def _gather_inputs(session: Session, job: Job, task: Task, uses: list[Use]) -> dict[str, Artefact]:
+def _gather_uses(readings: dict[str, Reading]) -> list[Use]:
+    """Return every grant that governs these tables, each once."""
+    return list({use.grant.id: use for reading in readings.values() for use in reading.uses}.values())
+
+
+def _gather_inputs(session: Session, job: Job, task: Task, readings: dict[str, Reading]) -> dict[str, Artefact]:
     """Return this party's own part of each input. A port that this party has nothing for stays away."""
     spec = job.spec.tasks[task.name]
     if spec.component == DATASET:
-        if not uses:
+        if not readings:
             raise fault("dataset.unnamed", f"{job.me} names no dataset in the settings of task {task.name}")
-        return {"source": uses[0].artefact}
+        reading = next(iter(readings.values()))
+        enforcement.note_read(session, job.id, task.name, reading.sources)
+        return {"source": reading.artefact}
     inputs = {}
     for port, reference in spec.inputs.items():
         if reference.startswith(REFERENCE):
@@ -251,14 +267,6 @@ def _gather_inputs(session: Session, job: Job, task: Task, uses: list[Use]) -> d
         if kept is not None and made in kept.outputs:
             inputs[port] = kept.outputs[made]
     return inputs
-
-
-def _tell_guest(session: Session, job: Job, row: Attempt) -> None:
-    service.wake(job)
-    if job.me != GUEST:
-        fault = row.fault and row.fault.for_peers()
-        message = AttemptEnded(row.job, row.task, row.number, row.party, row.state, fault)
-        outbox.write(session, job.guest, message)
 
 
 def store_events(session: Session, events: list[tuple[AttemptKey, PartyId, str, dict[str, Any]]]) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from hanse.control.derived.reading import names_behind
 from hanse.control.grants.service import Use, resolve
 from hanse.control.jobs.attempts import AttemptKey
 from hanse.control.jobs.lineage import all_datasets_of, datasets_of
@@ -63,8 +64,8 @@ def foresee(session: Session, directory: Path, plan: Plan) -> tuple[JobProblem, 
     still be refused by the component, which sees the rows and what they hold.
     """
     problems = []
-    for name in all_datasets_of(plan.spec, plan.me):
-        asking = [task for task in plan.tasks if task.queries and name in _read_by(plan, task)]
+    for name in _behind(session, all_datasets_of(plan.spec, plan.me)):
+        asking = [task for task in plan.tasks if task.queries and name in _read_by(session, plan, task)]
         count = sum(task.queries for task in asking)
         if count:
             use = resolve(session, directory, name, plan.project, now())
@@ -79,8 +80,12 @@ def foresee(session: Session, directory: Path, plan: Plan) -> tuple[JobProblem, 
     return tuple(problems)
 
 
-def _read_by(plan: Plan, task: PlannedTask) -> tuple[str, ...]:
-    return datasets_of(plan.spec, plan.me, TaskName(task.name))
+def _read_by(session: Session, plan: Plan, task: PlannedTask) -> tuple[str, ...]:
+    return _behind(session, datasets_of(plan.spec, plan.me, TaskName(task.name)))
+
+
+def _behind(session: Session, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found for name in names for found in names_behind(session, name)))
 
 
 def spend(session: Session, directory: Path, key: AttemptKey, count: int, most: int | None = None) -> Fault | None:
