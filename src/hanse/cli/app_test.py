@@ -34,10 +34,12 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 
 def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
-    named = "demo, node up, node status, invite, join, member list, member confirm, member suspend, member resume, "
-    named += "dataset add, dataset list, project create, project accept, project list, grant add, grant list, "
-    named += "grant revoke, job run, job watch, job cancel, job list, job show, job report, job fetch, "
-    named += "model list, model show, version"
+    named = "component list, component show, dataset add, dataset list, demo, grant add, grant list, "
+    named += "grant revoke, invite, job cancel, job fetch, job list, job priority, job report, job retry, "
+    named += "job run, job show, job watch, join, member confirm, member list, member resume, member suspend, "
+    named += "model list, model show, node status, node up, pipeline archive, pipeline comment, pipeline copy, "
+    named += "pipeline diff, pipeline export, pipeline list, pipeline restore, pipeline save, pipeline show, "
+    named += "project accept, project create, project list, version"
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

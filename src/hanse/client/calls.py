@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from hanse.client.resources import (
+    ComponentOutline,
     Dataset,
     Grant,
     Inspection,
@@ -20,9 +21,16 @@ from hanse.client.resources import (
     ModelVersion,
     Node,
     OfferedDataset,
+    Pipeline,
+    PipelineComment,
+    PipelinePage,
+    PipelineVersion,
     Project,
     Report,
+    SavedPipeline,
 )
+from hanse.core.differences import Change
+from hanse.core.planning import ComponentCard
 from hanse.core.specs import PipelineSpec
 
 T = TypeVar("T")
@@ -141,6 +149,79 @@ def grants() -> Call[tuple[Grant, ...]]:
 def revoke_grant(grant_id: str) -> Call[Any]:
     """Take a grant back: no task may use the dataset under it from now on."""
     return Call("DELETE", f"/v1/grants/{_part(grant_id)}", Any)
+
+
+def components() -> Call[tuple[ComponentOutline, ...]]:
+    """List the components that the node has."""
+    return Call("GET", "/v1/components", tuple[ComponentOutline, ...])
+
+
+def component(name: str) -> Call[ComponentCard]:
+    """Describe one component: settings, ports, who learns what."""
+    return Call("GET", f"/v1/components/{_part(name)}", ComponentCard)
+
+
+def create_pipeline(pipeline: PipelineSpec, note: str = "") -> Call[SavedPipeline]:
+    """Save a pipeline as its first version."""
+    return Call("POST", "/v1/pipelines", SavedPipeline, {"pipeline": msgspec.to_builtins(pipeline), "note": note})
+
+
+def save_pipeline(pipeline_id: str, pipeline: PipelineSpec, expected: int, note: str = "") -> Call[SavedPipeline]:
+    """Save the next version of a pipeline whose latest version is still `expected`."""
+    body = {"pipeline": msgspec.to_builtins(pipeline), "note": note, "expected": expected}
+    return Call("POST", f"/v1/pipelines/{_part(pipeline_id)}/versions", SavedPipeline, body)
+
+
+def pipelines(
+    project: str = "", search: str = "", archived: bool = False, after: str = "", limit: int = 100
+) -> Call[PipelinePage]:
+    """List saved pipelines, newest first, a page at a time."""
+    query = {"project": project, "search": search, "after": after, "limit": str(limit)}
+    return Call("GET", "/v1/pipelines", PipelinePage, query={**query, "archived": "true" if archived else "false"})
+
+
+def pipeline(pipeline_id: str, version: int | None = None) -> Call[SavedPipeline]:
+    """Show a pipeline with one of its versions, the latest if not said."""
+    query = {} if version is None else {"version": str(version)}
+    return Call("GET", f"/v1/pipelines/{_part(pipeline_id)}", SavedPipeline, query=query)
+
+
+def pipeline_versions(pipeline_id: str) -> Call[tuple[PipelineVersion, ...]]:
+    """List the versions of a pipeline, newest first."""
+    return Call("GET", f"/v1/pipelines/{_part(pipeline_id)}/versions", tuple[PipelineVersion, ...])
+
+
+def diff_pipeline(pipeline_id: str, old: int, new: int) -> Call[tuple[Change, ...]]:
+    """Say what changed from one version to another."""
+    query = {"old": str(old), "new": str(new)}
+    return Call("GET", f"/v1/pipelines/{_part(pipeline_id)}/diff", tuple[Change, ...], query=query)
+
+
+def copy_pipeline(pipeline_id: str, name: str, version: int | None = None) -> Call[SavedPipeline]:
+    """Save a version as the first one of another pipeline."""
+    body: dict[str, Any] = {"name": name} | ({} if version is None else {"version": version})
+    return Call("POST", f"/v1/pipelines/{_part(pipeline_id)}/copy", SavedPipeline, body)
+
+
+def archive_pipeline(pipeline_id: str) -> Call[Pipeline]:
+    """Put a pipeline away."""
+    return Call("POST", f"/v1/pipelines/{_part(pipeline_id)}/archive", Pipeline, {})
+
+
+def restore_pipeline(pipeline_id: str) -> Call[Pipeline]:
+    """Take a pipeline out of the archive."""
+    return Call("POST", f"/v1/pipelines/{_part(pipeline_id)}/restore", Pipeline, {})
+
+
+def comment_pipeline(pipeline_id: str, text: str, version: int | None = None) -> Call[PipelineComment]:
+    """Say something about a version of a pipeline."""
+    body: dict[str, Any] = {"text": text} | ({} if version is None else {"version": version})
+    return Call("POST", f"/v1/pipelines/{_part(pipeline_id)}/comments", PipelineComment, body)
+
+
+def pipeline_comments(pipeline_id: str) -> Call[tuple[PipelineComment, ...]]:
+    """List what was said of a pipeline, oldest first."""
+    return Call("GET", f"/v1/pipelines/{_part(pipeline_id)}/comments", tuple[PipelineComment, ...])
 
 
 def run_job(

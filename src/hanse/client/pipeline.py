@@ -1,9 +1,11 @@
 """Writing a pipeline in Python: add tasks, connect ports, get the JSON that the node runs."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from hanse.core.documents import write_pipeline
 from hanse.core.ids import TaskName
 from hanse.core.roles import GUEST, PartyId, host
 from hanse.core.specs import PREDICT, PipelineSpec, TaskSpec
@@ -19,11 +21,24 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """A graph of components under way. `hosts` are numbered in the order given: `host-1`, `host-2`, …"""
+    """A graph of components under way. `hosts` are numbered in the order given: `host-1`, `host-2`, …
 
-    def __init__(self, name: str, *, project: str, guest: str, hosts: list[str], description: str = "") -> None:
-        parties = {GUEST: guest} | {host(number): organisation for number, organisation in enumerate(hosts, 1)}
-        self._spec = PipelineSpec(name, project, parties, {}, description)
+    `parties` says instead which organisation stands behind each party.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        project: str,
+        guest: str = "",
+        hosts: Sequence[str] = (),
+        parties: Mapping[str, str] | None = None,
+        description: str = "",
+    ) -> None:
+        named = {GUEST: guest} | {host(number): organisation for number, organisation in enumerate(hosts, 1)}
+        chosen = named if parties is None else {PartyId(party): parties[party] for party in parties}
+        self._spec = PipelineSpec(name, project, chosen, {}, description)
 
     def add(
         self,
@@ -32,15 +47,19 @@ class Pipeline:
         settings: dict[str, Any] | None = None,
         *,
         at: dict[str, dict[str, Any]] | None = None,
-        **inputs: str,
+        inputs: Mapping[str, str] | None = None,
+        **connected: str,
     ) -> Step:
-        """Add a task: `settings` for every party, `at[party]` for one, `inputs` by port from other tasks' ports.
+        """Add a task: `settings` for every party, `at[party]` for one, `port=step["port"]` for what it takes.
 
-        Raises ValueError for a name that is taken, an unknown party, or an input of a task that is not there yet.
+        `inputs` has further inputs as they stand in the JSON; the node checks them. Raises ValueError for a name that
+        is taken, an unknown party, or a port that is connected to a task that is not there yet.
         """
         tasks = self._spec.tasks
         strangers = sorted(set(at or {}) - set(self._spec.parties))
-        missing = sorted({source.partition(".")[0] for source in inputs.values() if not is_model(source)} - set(tasks))
+        missing = sorted(
+            {source.partition(".")[0] for source in connected.values() if not is_model(source)} - set(tasks)
+        )
         if name in tasks:
             raise ValueError(f"there is a task {name} already")
         if strangers:
@@ -48,7 +67,7 @@ class Pipeline:
         if missing:
             raise ValueError(f"{name} takes from {', '.join(missing)}, which was not added before it")
         by_party = {PartyId(party): dict(own) for party, own in (at or {}).items()}
-        tasks[TaskName(name)] = TaskSpec(component, dict(settings or {}), by_party, dict(inputs))
+        tasks[TaskName(name)] = TaskSpec(component, dict(settings or {}), by_party, {**(inputs or {}), **connected})
         return Step(name)
 
     def predict(self, name: str, *, model: str, table: str) -> Step:
@@ -60,8 +79,8 @@ class Pipeline:
         return msgspec.convert(msgspec.to_builtins(self._spec), PipelineSpec)
 
     def json(self) -> str:
-        """Return the pipeline as the file that `hanse job run` takes."""
-        return msgspec.json.format(msgspec.json.encode(self.spec())).decode()
+        """Return the pipeline as the file that `hanse job run` takes: its canonical JSON."""
+        return write_pipeline(self.spec()).decode()
 
 
 def is_model(source: str) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 from hanse.core.faults import Fault
 from hanse.core.roles import PartyId
 from hanse.core.schema import Schema
+from hanse.core.specs import PipelineSpec
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -108,6 +109,57 @@ class OfferedDataset(msgspec.Struct, frozen=True):
     rows: int
     until: str | None = None
     disclosure_limit: float | None = None
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """`project` is the project's id, `version` the latest one."""
+
+    id: str
+    name: str
+    project: str
+    owner: str
+    version: int
+    created_at: str
+    changed_at: str
+    archived_at: str | None = None
+
+
+class PipelinePage(msgspec.Struct, frozen=True):
+    """`next` is what to ask for as `after`."""
+
+    pipelines: tuple[Pipeline, ...]
+    next: str | None = None
+
+
+class PipelineVersion(msgspec.Struct, frozen=True):
+    number: int
+    author: str
+    note: str
+    sha256: str
+    created_at: str
+
+
+class SavedPipeline(Pipeline, frozen=True, kw_only=True):
+    """A pipeline with one of its versions."""
+
+    shown: PipelineVersion
+    pipeline: PipelineSpec
+
+
+class PipelineComment(msgspec.Struct, frozen=True):
+    id: str
+    version: int
+    author: str
+    text: str
+    created_at: str
+
+
+class ComponentOutline(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    roles: tuple[str, ...]
 
 
 class Progress(msgspec.Struct, frozen=True):

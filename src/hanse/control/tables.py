@@ -12,7 +12,7 @@ from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.tables import Letter
-from hanse.control.pipelines.tables import Pipeline
+from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.control.sessions.tables import UserSession
 from hanse.control.users.tables import (
@@ -54,6 +54,8 @@ TABLES: tuple[type[Base], ...] = (
     Offer,
     Participant,
     Pipeline,
+    PipelineComment,
+    PipelineVersion,
     Policy,
     Project,
     ProjectMember,

@@ -223,6 +223,12 @@ A column is not there, or not granted.
 Check the name, or ask the owner to grant the column.
 请检查列名，或请数据所有者授权该列。
 
+404 component.absent
+This node has no component of that name.
+本节点没有该名称的组件。
+See `hanse component list`.
+请查看 `hanse component list`。
+
 500 component.failed
 A component stopped with an error of its own.
 组件内部出错。
@@ -1129,11 +1135,41 @@ A message of the other node is not understood.
 Bring both nodes to one release.
 请统一双方版本。
 
+409 pipeline.archived
+The pipeline is archived.
+流程已归档。
+Restore it first: `hanse pipeline restore`.
+请先恢复：`hanse pipeline restore`。
+
+409 pipeline.changed
+Somebody has saved a later version of the pipeline.
+该流程已有更新的版本。
+Look at what changed (`hanse pipeline diff`), then save on top of the latest version.
+请先查看差异（`hanse pipeline diff`），再基于最新版本保存。
+
 422 pipeline.invalid
 The pipeline is not valid.
 流程无效。
 Correct what the cause names.
 请按原因更正。
+
+409 pipeline.name_taken
+The project has a pipeline of that name.
+项目中已有同名流程。
+Choose another name, or save a new version of that pipeline.
+请改用其他名称，或保存为该流程的新版本。
+
+422 pipeline.project
+A pipeline stays in its project.
+流程不能更换项目。
+Save it as a new pipeline of the other project.
+请在另一项目中另存为新流程。
+
+404 pipeline.unknown
+There is no such pipeline or version.
+没有该流程或版本。
+See `hanse pipeline list`.
+请查看 `hanse pipeline list`。
 
 422 pipeline.unreadable
 The file is no pipeline.

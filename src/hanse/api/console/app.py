@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 
 from hanse.api.console import (
     applications,
+    components,
     datasets,
     derived,
     errors,
@@ -19,6 +20,7 @@ from hanse.api.console import (
     models,
     node,
     parts,
+    pipelines,
     projects,
     sessions,
     users,
@@ -33,7 +35,9 @@ ROUTERS = (
     projects.router,
     grants.router,
     applications.router,
+    components.router,
     derived.router,
+    pipelines.router,
     jobs.router,
     models.router,
     sessions.router,
@@ -48,7 +52,7 @@ def build_api(given: Iterable[object] = ()) -> FastAPI:
     app = FastAPI(
         title="Hanse node",
         version=version("hanse"),
-        summary="One organisation's node: members, datasets, projects, grants, jobs and models.",
+        summary="One organisation's node: members, datasets, projects, grants, pipelines, jobs and models.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

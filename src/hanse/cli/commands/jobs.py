@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +17,7 @@ from hanse.cli.units import bytes_text, seconds_text
 from hanse.cli.watching import Board
 from hanse.client import Client, connect
 from hanse.client.resources import Job, Report, Task
+from hanse.core import documents
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.specs import PipelineSpec
@@ -175,10 +175,10 @@ def fetch(
 def read_pipeline(file: Path) -> PipelineSpec:
     """Return the pipeline of a JSON file. Raises HanseError with the place of the mistake."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=PipelineSpec)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return documents.read_pipeline(file.read_bytes())
+    except HanseError as error:
         remedy = "correct that place; docs/guides/en/first-federation.md shows a pipeline as JSON"
-        raise fault("pipeline.unreadable", f"{file}: {error}", remedy, step="read the pipeline") from error
+        raise fault("pipeline.unreadable", f"{file}: {error.fault.cause}", remedy, step="read the pipeline") from error
 
 
 def draw_job(console: Console, job: Job) -> None:

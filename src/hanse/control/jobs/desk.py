@@ -37,7 +37,6 @@ from hanse.control.jobs.views import JobView, view_job
 from hanse.control.jobs.wishes import PLAIN, Wishes, change_priority, check_wishes
 from hanse.control.jobs.workshop import AttemptSocket, Workshop
 from hanse.control.outbox import service as outbox
-from hanse.control.pipelines.service import save_pipeline
 from hanse.core import threads
 from hanse.core.events import Event
 from hanse.core.faults import Fault, HanseError, fault
@@ -377,7 +376,6 @@ class JobDesk:
         return refused or spending.foresee(session, self._directory, plan)
 
     def _open(self, session: Session, caller: Caller, wishes: Wishes, proposal: Proposal, check: PipelineCheck) -> Job:
-        save_pipeline(session, proposal.spec)
         job = _describe_job(JobId(new_id("job")), self._me, proposal, check)
         job.owner, job.priority, job.retry_of = caller.person, wishes.priority, wishes.retry_of
         job.time_limit_s = wishes.time_limit_s or self._rules.time_limit_s
