@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -20,7 +21,10 @@ from hanse.core.faults import fault
 P = ParamSpec("P")
 T = TypeVar("T")
 
-EVENTS_WAIT_S = 20.0
+SILENT_S = 60.0
+"""A stream that says nothing for this long is dead: a node says every 15 s that it lives."""
+
+RECONNECT_S = 0.5
 
 
 def _asked(build: Callable[P, Call[T]]) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
@@ -98,14 +102,41 @@ class AsyncClient:
 
     async def events(self, job_id: str, after: int = 0) -> AsyncIterator[JobEvent]:
         """Yield a job's events as they come, until it has ended and all were told."""
-        while True:
-            ended = (await self.job(job_id)).ended
-            batch = await self.job_events(job_id, after, 0.0 if ended else EVENTS_WAIT_S)
-            for event in batch.events:
-                yield event
-            after = max(after, batch.last)
-            if ended and not batch.events:
-                return
+        ended = False
+        while not ended:
+            ended = True
+            async for told in self._stream(f"/v1/jobs/{quote(job_id, safe='')}/events/stream", after):
+                if told is None:  # cut off in the middle: go on where it was
+                    ended = False
+                    await asyncio.sleep(RECONNECT_S)
+                else:
+                    after = told.number
+                    yield told
+
+    async def _stream(self, path: str, after: int) -> AsyncIterator[JobEvent | None]:
+        """Yield the events of a stream; None at the end when it was cut off before it was over."""
+        headers = {"Last-Event-ID": str(after), "Accept": "text/event-stream"}
+        limit = aiohttp.ClientTimeout(total=None, sock_read=SILENT_S)
+        kind = ""
+        try:
+            async with self._session.get(self._address + path, headers=headers, timeout=limit) as answer:
+                if answer.status >= 400:
+                    raise read_refusal(answer.status, await answer.read())
+                if answer.content_type != "text/event-stream":
+                    raise fault("node.unexpected", f"{path} answers {answer.content_type}, no stream of events")
+                async for line in answer.content:
+                    field, _, value = line.decode().rstrip("\n").partition(": ")
+                    if field == "event":
+                        kind = value
+                    elif field == "data" and kind == "end":
+                        return
+                    elif field == "data":
+                        yield msgspec.json.decode(value, type=JobEvent)
+        except aiohttp.ClientConnectorError as error:
+            raise node_down(self._directory, f"{self._address} does not answer ({error})") from error
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+        yield None
 
     async def watch(self, job_id: str, tell: Callable[[JobEvent], None] | None = None) -> Job:
         """Wait until a job has ended, telling each event, and return it."""

@@ -61,8 +61,8 @@ class Server:
                 return web.json_response(REFUSED, status=422)
             case "GET", "/v1/jobs/job-1":
                 return web.json_response(job(self.state))
-            case "GET", "/v1/jobs/job-1/events":
-                return web.json_response(self.more(int(request.query["after"])))
+            case "GET", "/v1/jobs/job-1/events/stream":
+                return await self.stream(request)
             case "GET", "/v1/jobs":
                 return web.Response(status=502, text="<html>a proxy</html>")
             case "GET", "/v1/models":
@@ -70,14 +70,20 @@ class Server:
             case _:
                 return web.json_response(None)
 
-    def more(self, after: int) -> dict[str, object]:
-        batch = [event for event in self.events if int(str(event["number"])) > after]
-        if not batch and self.state == "running":
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Tell one event, then break off; whoever comes back hears the next one and the end."""
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        after = int(request.headers["Last-Event-ID"])
+        last = {"number": 2, "at": "now", "kind": "job", "data": {"state": "succeeded"}}
+        event = [*self.events, last][after]
+        body = msgspec.json.encode(event).decode()
+        text = f": alive\n\nid: {event['number']}\nevent: {event['kind']}\ndata: {body}\n\n"
+        if event is last:
             self.state = "succeeded"
-            last = {"number": 2, "at": "now", "kind": "job", "data": {"state": "succeeded"}}
-            self.events.append(last)
-            batch = [last]
-        return {"events": batch, "last": max((int(str(event["number"])) for event in batch), default=after)}
+            text += "event: end\ndata: {}\n\n"
+        await answer.write(text.encode())
+        return answer
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ from contextlib import suppress
 
 from hanse.core.ids import JobId
 
+EVERY_JOB = JobId("")
+"""Who listens for this hears the rings of all jobs."""
+
 
 class Bell:
     """One bell a job. Whoever is to hear a ring that comes while they look begins to listen before they look."""
@@ -15,7 +18,7 @@ class Bell:
 
     def ring(self, job: JobId) -> None:
         """Wake everybody who listens for the job."""
-        for listener in self._listeners.get(job, ()):
+        for listener in (*self._listeners.get(job, ()), *self._listeners.get(EVERY_JOB, ())):
             listener.set()
 
     def listen(self, job: JobId) -> "Listening":

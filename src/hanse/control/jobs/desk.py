@@ -32,6 +32,7 @@ from hanse.control.jobs.recorder import Recorder
 from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt
 from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.states import advance, has_ended
+from hanse.control.jobs.streams import Streams
 from hanse.control.jobs.tables import NORMAL, Job, JobEvent
 from hanse.control.jobs.views import JobView, view_job
 from hanse.control.jobs.wishes import PLAIN, Wishes, change_priority, check_wishes
@@ -120,6 +121,7 @@ class JobDesk:
         """The planner answers one question after the other: each guest has one in its queue, the rest wait here."""
         self._watching: asyncio.Task[None] | None = None
         self.bell = Bell()
+        self.streams = Streams(database, self.bell)
         self.planner = Planner(gateway, logs, command)
         self._recorder = Recorder(database, self.bell)
         self._workshop = Workshop(database, gateway, self._recorder, self._premises, logs, self._changed, command)
@@ -200,6 +202,10 @@ class JobDesk:
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""
         return await self._read(lambda session: service.get_job(session, job))
+
+    async def see(self, caller: Caller, job: JobId) -> Job:
+        """Return a job that the caller may see. Raises `job.unknown`."""
+        return await self._read(lambda session: service.see_job(session, caller, job))
 
     async def view(self, caller: Caller, job: JobId) -> JobView:
         """Return all that this node knows of a job. Raises `job.unknown`."""
