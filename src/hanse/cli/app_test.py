@@ -37,9 +37,9 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named = "component list, component show, dataset add, dataset list, demo, grant add, grant list, "
     named += "grant revoke, invite, job cancel, job fetch, job list, job priority, job report, job retry, "
     named += "job run, job show, job watch, join, member confirm, member list, member resume, member suspend, "
-    named += "model list, model show, node status, node up, pipeline archive, pipeline comment, pipeline copy, "
-    named += "pipeline diff, pipeline export, pipeline list, pipeline restore, pipeline save, pipeline show, "
-    named += "project accept, project create, project list, version"
+    named += "model list, model show, node status, node up, pipeline archive, pipeline check, pipeline comment, "
+    named += "pipeline copy, pipeline diff, pipeline export, pipeline list, pipeline restore, pipeline save, "
+    named += "pipeline show, project accept, project create, project list, version"
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

@@ -16,6 +16,7 @@ from hanse.client.resources import (
     Invitation,
     Job,
     JobEvents,
+    JobProblem,
     Joined,
     Member,
     ModelVersion,
@@ -170,6 +171,11 @@ def save_pipeline(pipeline_id: str, pipeline: PipelineSpec, expected: int, note:
     """Save the next version of a pipeline whose latest version is still `expected`."""
     body = {"pipeline": msgspec.to_builtins(pipeline), "note": note, "expected": expected}
     return Call("POST", f"/v1/pipelines/{_part(pipeline_id)}/versions", SavedPipeline, body)
+
+
+def check_pipeline(pipeline: PipelineSpec) -> Call[tuple[JobProblem, ...]]:
+    """Say what is wrong with a pipeline, as far as the node can tell without data. Nothing is kept."""
+    return Call("POST", "/v1/pipelines/check", tuple[JobProblem, ...], {"pipeline": msgspec.to_builtins(pipeline)})
 
 
 def pipelines(

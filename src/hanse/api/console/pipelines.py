@@ -52,6 +52,19 @@ class PipelineAsked(Asked):
     note: str = Field(default="", max_length=1000)
 
 
+class CheckAsked(Asked):
+    pipeline: dict[str, Any] = Field(examples=[EXAMPLE])
+
+
+class PipelineProblem(BaseModel):
+    """One thing wrong at a party's task (empty: the pipeline itself), and what helps."""
+
+    party: str
+    task: str
+    message: str
+    remedy: str = ""
+
+
 class VersionAsked(PipelineAsked):
     """`expected` is the latest version that its author has seen."""
 
@@ -130,6 +143,13 @@ def create_pipeline(asked: PipelineAsked, database: Storage, caller: Writer) -> 
     spec = read_spec(asked.pipeline)
     with database.write() as session:
         return _saved(pipelines.create(session, caller, spec, asked.note))
+
+
+@router.post("/pipelines/check", operation_id="check_pipeline", dependencies=[Depends(_demand_single_keys)])
+async def check_pipeline(asked: CheckAsked, desk: Desk, caller: Reader) -> list[PipelineProblem]:
+    """Say what is wrong with a pipeline before any data is touched, as far as this node can tell. Nothing is kept."""
+    problems = await desk.check(caller, read_spec(asked.pipeline))
+    return [PipelineProblem.model_validate(msgspec.to_builtins(found)) for found in problems]
 
 
 @router.get("/pipelines", operation_id="list_pipelines")

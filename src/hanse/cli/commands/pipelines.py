@@ -109,6 +109,23 @@ def diff(
     show(changes, as_json, lambda console: draw_table(console, heads, rows, "Both say the same."))
 
 
+@commands.command(epilog="Example: hanse pipeline check risk.json")
+def check(file: File, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Say what is wrong with a pipeline before any data is touched. Exit code 1 when there are problems."""
+    spec = read_pipeline(file)
+    with connect(directory) as client:
+        problems = client.check_pipeline(spec)
+    rows = [(found.task or "", found.message, found.remedy or "") for found in problems]
+    heads = ("task", "what", "what helps")
+    show(
+        problems,
+        as_json,
+        lambda console: draw_table(console, heads, rows, "It is sound, as far as this node can tell."),
+    )
+    if problems:
+        raise typer.Exit(1)
+
+
 @commands.command(epilog="Example: hanse pipeline export 'train and judge' --python > train.py")
 def export(
     pipeline: Id,

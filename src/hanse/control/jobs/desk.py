@@ -199,6 +199,13 @@ class JobDesk:
         await self._write(lambda session: change_priority(session, caller, job, priority))
         self._scheduler.wake()
 
+    async def check(self, caller: Caller, spec: PipelineSpec) -> tuple[JobProblem, ...]:
+        """Return what keeps a pipeline of this node's from being proposed; nothing is kept, and no partner is asked."""
+        proposal = await self._read(lambda session: proposals.draft(session, self._me, spec))
+        caller.demand(Permission.PIPELINES_READ, project=proposal.project)
+        problems, _ = await self._examine(proposal)
+        return problems
+
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""
         return await self._read(lambda session: service.get_job(session, job))
