@@ -17,7 +17,8 @@ from hanse.control.jobs import leases, service
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.leases import LeaseLost
 from hanse.control.jobs.scheduler import Scheduler
-from hanse.control.jobs.tables import Attempt, Job
+from hanse.control.jobs.shares import SILENT_S, Premises, lose_orphans
+from hanse.control.jobs.tables import Attempt, Job, Workplace
 from hanse.core.faults import fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.job_messages import (
@@ -30,6 +31,7 @@ from hanse.core.job_messages import (
 )
 from hanse.core.planning import PipelineCheck, PlannedTask
 from hanse.core.roles import GUEST
+from hanse.core.specs import Limits
 from hanse.core.times import later, now
 
 JOB = JobId("job-0123456789abcdef")
@@ -222,3 +224,16 @@ async def test_a_scheduler_that_closes_gives_its_jobs_back_at_once(trio: Trio) -
     await trio.bank.open()
     await trio.bank.desk.cancel(LOCAL, job)
     assert (await trio.shop.end(job)).state == "cancelled"
+
+
+async def test_attempts_of_a_process_that_lives_elsewhere_are_given_up_only_when_it_is_silent(trio: Trio) -> None:
+    job = await trio.bank.run(chain(only=behaving({"1": "hang"}, *PARTIES)))
+    await trio.bank.wait(job, trio.bank.is_running(job, "only", 1))
+    elsewhere = Premises("scheduler-else", trio.bank.directory / "elsewhere", Path("socket"), Limits())
+    assert trio.bank.write(lambda session: lose_orphans(session, elsewhere)) == []
+    assert trio.bank.attempts(job, "only") == {1: "running"}
+    silent = update(Workplace).where(Workplace.owner != elsewhere.owner).values(seen_at=later(-SILENT_S - 1))
+    trio.bank.write(lambda session: session.execute(silent))
+    assert trio.bank.write(lambda session: lose_orphans(session, elsewhere)) == []  # a process of another place
+    assert trio.bank.attempts(job, "only") == {1: "lost"}
+    assert (await trio.bank.end(job)).state == "succeeded"

@@ -470,11 +470,14 @@ class JobDesk:
             await self._workshop.tidy(job)
 
     async def _watch(self) -> None:
-        """Ask the guests about jobs that have gone silent here."""
+        """Ask the guests about jobs that have gone silent here, and see what other processes of this node have done."""
         while True:
             await asyncio.sleep(WATCH_S)
             try:
                 await self.enforce()
+                await self._workshop.recover()
+                await self._workshop.settle()
+                self._members |= await self._read(_list_members)  # other processes of this node open jobs, too
                 for job in await self._read(lambda session: service.list_silent_jobs(session, later(-SILENT_S))):
                     await self._query(job)
             except HanseError as error:

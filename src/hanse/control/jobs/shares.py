@@ -1,12 +1,13 @@
 """This node's own share of a task: ordered, prepared from this house's own rows and grants, concluded."""
 
 import hashlib
+import socket as sockets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hanse.control.derived.reading import Reading, open_reading
@@ -19,7 +20,7 @@ from hanse.control.jobs.decisions import place
 from hanse.control.jobs.lineage import DATASET, datasets_by_port, datasets_of, settings_of, source_of
 from hanse.control.jobs.spending import disclosure_of
 from hanse.control.jobs.states import advance, append_event, has_ended, open_row
-from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
+from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task, Workplace
 from hanse.control.models.service import REFERENCE, demand_same_sides, get_model
 from hanse.core.clauses import strictest
 from hanse.core.faults import HanseError, fault
@@ -27,9 +28,13 @@ from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, Tas
 from hanse.core.job_messages import AttemptStanding
 from hanse.core.roles import PartyId
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits
-from hanse.core.times import now
+from hanse.core.times import later, now
 
 KEPT = "kept"
+
+SILENT_S = 30.0
+"""A node process that has said nothing for this long is dead: its attempts are given up."""
+
 NAME_CHARACTERS = 200
 
 
@@ -41,6 +46,11 @@ class Premises:
     directory: Path
     socket: Path
     limits: Limits
+
+    @property
+    def place(self) -> str:
+        """Where this node process runs: a directory of a machine, which one process claims at a time."""
+        return hashlib.sha256(f"{sockets.gethostname()}:{self.directory}".encode()).hexdigest()
 
     def folder(self, job: JobId, task: TaskName) -> Path:
         """Return where the attempts of a task write."""
@@ -138,13 +148,31 @@ def forget_share(session: Session, job: Job, name: TaskName, number: int) -> Non
         advance(session, row, "cancelled")
 
 
+def keep_place(session: Session, premises: Premises) -> None:
+    """Say that this node process lives. What an earlier one of its place said is over: the place is claimed."""
+    mine = session.get(Workplace, premises.owner)
+    if mine is not None:
+        mine.seen_at = now()
+        return
+    session.execute(delete(Workplace).where(Workplace.place == premises.place))
+    session.add(Workplace(owner=premises.owner, place=premises.place, seen_at=now()))
+    session.flush()
+
+
 def lose_orphans(session: Session, premises: Premises) -> list[Child]:
-    """Give up the attempts of earlier node processes; return the processes that may have outlived theirs."""
-    rows = session.scalars(select(Attempt).where(Attempt.state.in_(("ordered", "running")), Attempt.owner.is_not(None)))
+    """Give up the attempts of node processes that are gone; return the processes here that may have outlived theirs.
+
+    A process is gone when another one has claimed its place, or when it has said nothing for `SILENT_S`.
+    """
+    places = {row.owner: row.place for row in session.scalars(select(Workplace))}
+    keep_place(session, premises)
+    alive = set(session.scalars(select(Workplace.owner).where(Workplace.seen_at >= later(-SILENT_S))))
+    held = select(Attempt).where(Attempt.state.in_(("ordered", "running")), Attempt.owner.is_not(None))
     orphans = []
-    for row in (found for found in rows if found.owner != premises.owner):
+    for row in session.scalars(held.where(Attempt.owner.not_in(alive)).order_by(Attempt.job).with_for_update()):
         job = service.get_job(session, row.job)
-        if row.pid is not None and row.pid_started is not None:
+        here = places.get(row.owner or "", premises.place) == premises.place
+        if here and row.pid is not None and row.pid_started is not None:
             orphans.append(Child(row.pid, row.pid_started))
         advance(session, row, "lost")
         tell_guest(session, job, row)

@@ -86,7 +86,7 @@ class Workshop:
         self._closing = False
 
     async def recover(self) -> None:
-        """Give up what an earlier node process left: its attempts are lost, and their processes killed."""
+        """Say that this process lives, and give up what dead ones left: lost attempts, whose processes are killed."""
         for child in await threads.run(self._lose_orphans):
             kill_orphan(child)
 
