@@ -78,10 +78,10 @@ async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
     """Return a function that starts the node of an organisation; all end with the test."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(name: str, folder: str = "") -> House:
+        async def open_one(name: str, folder: str = "", **more: Any) -> House:
             directory = tmp_path / (folder or name)
             ports = {"rest_port": 0, "party_port": 0, "party_host": "127.0.0.1"}
-            settings = load_settings(directory, {"organisation": name, **ports}, environment={})
+            settings = load_settings(directory, {"organisation": name, **ports, **more}, environment={})
             stack.enter_context(claimed(directory))
             node = await stack.enter_async_context(opened(settings))
             headers = {"Authorization": f"Bearer {(directory / 'token').read_text()}"}

@@ -186,3 +186,52 @@ async def test_what_answers_need_not_even_be_a_node(open_house: Any) -> None:
     assert (await operator.fail("POST", "/joins/inspect", {"code": nobody}))["code"] == "peer.unreachable"
     for text in ("", "hanse1", "hanse1aaaaaaaa", nobody[:-1], nobody[:40] + "b" + nobody[41:], "ß" * 40):
         assert (await operator.fail("POST", "/joins/inspect", {"code": text}))["code"] == "invitation.code"
+
+
+async def test_an_invitation_that_was_withdrawn_lets_nobody_in(open_house: Any) -> None:
+    bank, operator = await open_house("bank"), await open_house("operator")
+    code = await invite(bank)
+    (listed,) = await bank.ask("GET", "/invitations")
+    assert (listed["state"], listed["id"]) == ("open", read_code(code).invitation)
+    assert (await bank.ask("DELETE", f"/invitations/{listed['id']}"))["state"] == "withdrawn"
+    assert (await fail_to_join(operator, code))["code"] == "pairing.refused"
+    assert (await bank.fail("DELETE", "/invitations/0000000000000000"))["code"] == "invitation.unknown"
+    used = await invite(bank)
+    await join(operator, used)
+    assert (await bank.fail("DELETE", f"/invitations/{read_code(used).invitation}"))["code"] == "invitation.used"
+    assert (await bank.fail("POST", "/invitations", {"valid_hours": 1000}))["status"] == 422
+
+
+async def test_a_revoked_member_comes_back_only_through_a_new_pairing(open_house: Any, until: Any) -> None:
+    bank, operator = await open_house("bank"), await open_house("operator")
+    await bank.pair(operator)
+    assert (await bank.ask("POST", f"/members/{operator.id}/revoke", {"reason": "key stolen"}))["state"] == "revoked"
+    assert (await bank.fail("POST", f"/members/{operator.id}/resume"))["code"] == "member.state"
+    (revoked,) = await bank.ask("GET", "/revocations")
+    assert (revoked["organisation_id"], revoked["reason"]) == (operator.id, "key stolen")
+
+    async def connected() -> bool:
+        return any(member["connected"] for member in await operator.ask("GET", "/members"))
+
+    await until(connected, False)
+    await bank.pair(operator)
+    await until(connected, True)
+    assert len(await bank.ask("GET", "/revocations")) == 1  # the list is kept
+    assert [actor for actor, _ in bank.audited("member.revoke")] == ["administrator"]
+
+
+async def test_members_hear_what_an_organisation_says_of_itself(open_house: Any, until: Any) -> None:
+    bank = await open_house("bank", region="cn-north", contact="desk@bank.example")
+    operator = await open_house("operator")
+    await bank.pair(operator)
+
+    async def told() -> tuple[str, str]:
+        (member,) = await operator.ask("GET", "/members")
+        return member["region"], member["contact"]
+
+    await until(told, ("cn-north", "desk@bank.example"))
+    (member,) = await operator.ask("GET", "/members")
+    assert member["connected"]
+    assert member["connected_since"] <= member["last_seen"]
+    assert member["latency_median_ms"] > 0
+    assert member["certificate_until"] > member["paired_at"]

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
@@ -32,6 +33,7 @@ from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
 from hanse.control.jobs.attempts import RUNTIME
 from hanse.control.jobs.desk import JobDesk
+from hanse.control.jobs.parting import end_jobs
 from hanse.control.jobs.partners import Correspondence
 from hanse.control.jobs.queue import Rules
 from hanse.control.migrations import upgrade
@@ -41,6 +43,8 @@ from hanse.control.outbox.courier import Courier
 from hanse.control.settings import NodeSettings, load_settings, save_settings
 from hanse.control.users import groups
 from hanse.core.faults import HanseError, fault
+from hanse.core.federation_messages import Profile
+from hanse.core.ids import JobId
 from hanse.core.loops import new_runner
 from hanse.core.memory import keep_freed
 from hanse.core.specs import Limits
@@ -48,6 +52,7 @@ from hanse.gateway import shapes
 from hanse.gateway.gateway import Gateway
 
 GRACE_S = 1
+PARTING_S = 2.0
 ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (names of "every address", to be replaced by one)
 
 log = structlog.get_logger("hanse.node")
@@ -126,6 +131,9 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     party_port = await _start_gateway(gateway, settings)
     stack.push_async_callback(gateway.stop)
     membership.address = _party_address(settings, party_port)
+    membership.profile = _describe(settings, release, membership.address)
+    membership.end_jobs = end_jobs
+    membership.parted = _Parting(desk, courier).tell
     await membership.pin_all()
     await asyncio.to_thread(registration.sweep)
     stack.push_async_callback(registration.stop)
@@ -140,7 +148,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         asyncio.create_task(work, name=name)
         for name, work in (
             ("courier", courier.run()),
-            ("membership", membership.ask_awaited()),
+            ("membership", membership.keep_in_touch()),
             ("rest", server.serve(sockets=[rest_socket])),
         )
     )
@@ -152,6 +160,17 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     except OSError as error:
         raise explain(settings.directory, error) from error
     return Running(identity, rest, membership.address, tasks)
+
+
+class _Parting(NamedTuple):
+    """Ends the processes of jobs with a former partner, and tells all parties."""
+
+    desk: JobDesk
+    courier: Courier
+
+    async def tell(self, jobs: Sequence[JobId]) -> None:
+        await self.desk.clear(jobs)
+        await self.courier.settle(PARTING_S)
 
 
 class Rest(uvicorn.Server):
@@ -263,6 +282,15 @@ def _party_address(settings: NodeSettings, port: int) -> str:
         return f"{said}:{port}"
     host = socket.gethostname() if settings.party_host in ANYWHERE else settings.party_host
     return said or _show(host, port)
+
+
+def _describe(settings: NodeSettings, release: str, address: str) -> Profile:
+    """Return what this node tells its members of itself. Raises `settings.invalid` for words that they would refuse."""
+    said = Profile(release, address, settings.region, settings.contact, settings.pool)
+    try:
+        return msgspec.convert(msgspec.to_builtins(said), Profile)
+    except msgspec.ValidationError as error:
+        raise fault("settings.invalid", f"what partners are told: {error}") from error
 
 
 def _show(host: str, port: int) -> str:

@@ -42,7 +42,15 @@ class GatewayPeers:
         found = next(links, None)
         if found is None:
             return LinkState()
-        return LinkState(found.connected, found.latency_ms, found.version, found.last_seen)
+        return LinkState(
+            found.connected,
+            found.latency_ms,
+            found.version,
+            found.last_seen,
+            found.latency_median_ms,
+            found.connected_since,
+            found.certificate_until,
+        )
 
 
 class PairingDoorbell:

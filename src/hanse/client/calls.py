@@ -14,6 +14,7 @@ from hanse.client.resources import (
     Grant,
     Inspection,
     Invitation,
+    InvitationState,
     Job,
     JobEvents,
     JobProblem,
@@ -91,6 +92,26 @@ def resume_member(organisation_id: str) -> Call[Any]:
     return Call("POST", f"/v1/members/{_part(organisation_id)}/resume", Any, {})
 
 
+def revoke_member(organisation_id: str, reason: str = "") -> Call[Any]:
+    """Trust an organisation no longer, for good: only a new pairing lets it in again."""
+    return Call("POST", f"/v1/members/{_part(organisation_id)}/revoke", Any, {"reason": reason})
+
+
+def revocations() -> Call[Any]:
+    """List whom this organisation has revoked."""
+    return Call("GET", "/v1/revocations", Any)
+
+
+def invitations() -> Call[tuple[InvitationState, ...]]:
+    """List one's own invitations, newest first, without their secrets."""
+    return Call("GET", "/v1/invitations", tuple[InvitationState, ...])
+
+
+def withdraw_invitation(invitation_id: str) -> Call[InvitationState]:
+    """Make an invitation worthless that nobody has come with."""
+    return Call("DELETE", f"/v1/invitations/{_part(invitation_id)}", InvitationState)
+
+
 def add_dataset(name: str, path: str, id_column: str, label_column: str | None = None) -> Call[Dataset]:
     """Register a CSV or Parquet file of the node's machine; `path` is absolute. It is read once and left alone."""
     body = {"name": name, "path": path, "id_column": id_column, "label_column": label_column}
@@ -121,6 +142,21 @@ def projects() -> Call[tuple[Project, ...]]:
 def accept_project(project_id: str) -> Call[Any]:
     """Take part in a project that another organisation offered."""
     return Call("POST", f"/v1/projects/{_part(project_id)}/accept", Any, {})
+
+
+def add_project_members(project_id: str, members: list[str]) -> Call[Project]:
+    """Ask more organisations into one's own project."""
+    return Call("POST", f"/v1/projects/{_part(project_id)}/members", Project, {"members": members})
+
+
+def remove_project_member(project_id: str, organisation: str) -> Call[Project]:
+    """Take an organisation out of one's own project. The project's jobs with it end."""
+    return Call("DELETE", f"/v1/projects/{_part(project_id)}/members/{_part(organisation)}", Project)
+
+
+def leave_project(project_id: str) -> Call[Project]:
+    """Leave a partner's project. Its jobs end."""
+    return Call("POST", f"/v1/projects/{_part(project_id)}/leave", Project, {})
 
 
 def project_datasets(project_id: str) -> Call[tuple[OfferedDataset, ...]]:

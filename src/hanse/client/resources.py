@@ -44,6 +44,16 @@ class Invitation(msgspec.Struct, frozen=True):
     expires_at: str
 
 
+class InvitationState(msgspec.Struct, frozen=True):
+    """An invitation without its secret. `joined`: somebody came with it and waits to be confirmed."""
+
+    id: str
+    state: str
+    created_at: str = ""
+    expires_at: str = ""
+    used_by: str | None = None
+
+
 class Inspection(msgspec.Struct, frozen=True):
     """What an invitation says before it is accepted; both administrators see the same `pair_fingerprint`."""
 
@@ -62,6 +72,13 @@ class Member(msgspec.Struct, frozen=True):
     latency_ms: float | None = None
     version: str | None = None
     last_seen: str | None = None
+    latency_median_ms: float | None = None
+    connected_since: str = ""
+    certificate_until: str = ""
+    region: str = ""
+    contact: str = ""
+    pool: str = ""
+    paired_at: str = ""
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -79,14 +96,20 @@ class Dataset(msgspec.Struct, frozen=True):
 
 
 class ProjectMember(msgspec.Struct, frozen=True):
+    """`since` is the version of the list in which it came, `agreed` the latest that it has agreed to."""
+
     organisation: str
     state: str
+    organisation_id: str = ""
+    since: int = 1
+    agreed: int = 0
 
 
 class Project(msgspec.Struct, frozen=True):
     id: str
     name: str
     owner: str
+    version: int = 1
     members: tuple[ProjectMember, ...] = ()
 
 

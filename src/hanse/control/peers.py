@@ -22,6 +22,9 @@ class LinkState(NamedTuple):
     latency_ms: float | None = None
     version: str = ""
     last_seen: str = ""
+    latency_median_ms: float | None = None
+    connected_since: str = ""
+    certificate_until: str = ""
 
 
 class Peers(Protocol):

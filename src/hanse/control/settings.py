@@ -30,6 +30,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
     after `keep_jobs_days`, 0 never.
     `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
+    `region`, `contact` and `pool` (of machines) are what the node tells its members.
     """
 
     directory: Path
@@ -53,6 +54,9 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     task_time_limit_s: Count = 2 * 86_400
     keep_jobs_days: Count = 0
     outbound_allow: tuple[str, ...] = ()
+    region: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    contact: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    pool: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
     @property
     def database_url(self) -> str:

@@ -10,7 +10,7 @@ from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
 from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
-from hanse.control.organisations.tables import Member
+from hanse.control.organisations.tables import Member, Revocation
 from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
 from hanse.control.projects.tables import Project, ProjectMember
@@ -28,22 +28,22 @@ from hanse.control.users.tables import (
 
 TABLES: tuple[type[Base], ...] = (
     AccessKey,
+    Application,
     Approval,
     Attempt,
     AuditLine,
+    Card,
     Dataset,
+    DatasetRead,
     DatasetVersion,
     Delegation,
+    Derived,
     Failure,
     Grant,
-    Group,
-    GroupUser,
-    Application,
-    Card,
-    DatasetRead,
-    Derived,
     GrantTerms,
     GrantUse,
+    Group,
+    GroupUser,
     Invitation,
     Job,
     JobEvent,
@@ -61,6 +61,7 @@ TABLES: tuple[type[Base], ...] = (
     ProjectMember,
     ProjectPerson,
     RecoveryCode,
+    Revocation,
     Rule,
     Spending,
     Task,

@@ -697,6 +697,30 @@ This is no invitation, or not all of it.
 Copy the whole code again.
 请重新完整复制邀请码。
 
+422 invitation.lifetime
+An invitation cannot be valid for that long.
+邀请的有效期过长。
+Choose a shorter time, a week at most.
+请缩短有效期，最长一周。
+
+409 invitation.too_many
+Too many invitations are open.
+未使用的邀请过多。
+Withdraw some of them: `hanse member invitations`.
+请撤回部分邀请：`hanse member invitations`。
+
+404 invitation.unknown
+There is no such invitation.
+没有该邀请。
+`hanse member invitations` shows the invitations.
+可用 `hanse member invitations` 查看邀请。
+
+409 invitation.used
+The invitation has been used.
+邀请已被使用。
+Confirm the organisation that came with it, or revoke it.
+请确认使用该邀请的组织，或将其吊销。
+
 409 job.ended
 The job has ended.
 作业已结束。
@@ -871,6 +895,12 @@ The name of the organisation is taken.
 One of the two organisations needs another name: pipelines name organisations.
 其中一方需更名：流程按名称引用组织。
 
+409 member.revoked
+A party of the job is trusted no longer.
+作业的一个参与方已被吊销。
+Only a new pairing lets it in again: `hanse invite`.
+只有重新配对才能恢复：`hanse invite`。
+
 422 member.self
 An organisation cannot join itself.
 组织不能与自身配对。
@@ -882,6 +912,12 @@ The member is not in the state for this.
 成员当前状态不允许此操作。
 `hanse member list` shows how each member stands.
 可用 `hanse member list` 查看各成员状态。
+
+409 member.suspended
+A party of the job was suspended.
+作业的一个参与方被暂停。
+Ask its partners why; run the job again when it has been resumed.
+请向其合作方了解原因，恢复后重新运行作业。
 
 404 member.unknown
 There is no such member.
@@ -1213,6 +1249,12 @@ The project belongs to others.
 Ask its owner.
 请联系项目所有者。
 
+409 project.left
+An organisation is no longer in the project.
+某一组织已不在项目中。
+Ask the owner of the project; it can add the organisation again.
+请联系项目发起方，可重新加入。
+
 409 project.name_taken
 A project of this name exists.
 已有同名项目。
@@ -1224,6 +1266,24 @@ The organisation is not in the project, or has not accepted it.
 该组织不在项目中或尚未接受。
 Its administrator accepts it: hanse project accept
 请由其管理员接受：hanse project accept
+
+409 project.owner
+This is for the owner of the project alone.
+此操作仅限项目发起方。
+Ask the owner of the project.
+请联系项目发起方。
+
+409 project.too_many
+A partner has offered too many projects.
+合作方发出的项目邀请过多。
+Accept or leave some of them first.
+请先接受或退出部分项目。
+
+409 project.unagreed
+The project has members that you have not agreed to.
+项目中有您尚未同意的成员。
+Look who has come, and agree: `hanse project accept`.
+请查看新成员并同意：`hanse project accept`。
 
 404 project.unknown
 There is no such project.

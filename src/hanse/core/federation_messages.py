@@ -19,6 +19,12 @@ NAME_LENGTH = 256
 
 Pem = Annotated[str, msgspec.Meta(max_length=16 << 10)]
 Address = Annotated[str, msgspec.Meta(max_length=255)]
+DialledAddress = Annotated[
+    str, msgspec.Meta(max_length=255, pattern=r"^([A-Za-z0-9._-]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5})?$")
+]
+"""`host:port` or `[address]:port`, or nothing."""
+
+Note = Annotated[str, msgspec.Meta(max_length=64, pattern=PRINTABLE)]
 Seal = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 Moment = Annotated[str, msgspec.Meta(min_length=24, max_length=24)]
 OrganisationKey = Annotated[OrganisationId, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")]
@@ -60,14 +66,25 @@ class JoinReply(msgspec.Struct, frozen=True):
     seal: Seal
 
 
+class Profile(msgspec.Struct, frozen=True):
+    """What an organisation says of itself: where it is dialled, whom to ask, where its machines stand."""
+
+    release: Label = ""
+    address: DialledAddress = ""
+    region: Note = ""
+    contact: Label = ""
+    pool: Note = ""
+
+
 class Ping(msgspec.Struct, frozen=True, tag=True):
     """Are you there, and am I a member of yours? Reply: `Pong`, or the fault `member.unknown`."""
 
 
 class Pong(msgspec.Struct, frozen=True, tag=True):
-    """Here, and you are."""
+    """Here, and you are; and this is what I say of myself. Releases before 0.2 say the release alone."""
 
     release: Label
+    profile: Profile = Profile()
 
 
 class MemberConfirmed(msgspec.Struct, frozen=True, tag=True):
@@ -80,19 +97,29 @@ class Place(msgspec.Struct, frozen=True):
     organisation: OrganisationKey
     name: Title
     state: Literal["invited", "accepted"]
+    agreed: Annotated[int, msgspec.Meta(ge=0, le=1 << 30)] = 1
+    """The latest version of the list of members that it has agreed to."""
 
 
 class ProjectOffered(msgspec.Struct, frozen=True, tag=True):
-    """owner → members: this is the project and who is in it now."""
+    """owner → members: this is the project and who is in it now. Each change of who is in it makes a new `version`."""
 
     project: ProjectKey
     name: Title
     members: Annotated[tuple[Place, ...], msgspec.Meta(min_length=2, max_length=256)]
     created_at: Moment
+    version: Annotated[int, msgspec.Meta(ge=1, le=1 << 30)] = 1
 
 
 class ProjectAccepted(msgspec.Struct, frozen=True, tag=True):
-    """member → owner: my administrator has agreed."""
+    """member → owner: my administrator has agreed to this version of the list of members."""
+
+    project: ProjectKey
+    version: Annotated[int, msgspec.Meta(ge=1, le=1 << 30)] = 1
+
+
+class ProjectLeft(msgspec.Struct, frozen=True, tag=True):
+    """member → owner: I am no longer in it. owner → member: you are no longer in it."""
 
     project: ProjectKey
 
@@ -177,6 +204,7 @@ FederationRequest = (
     | MemberConfirmed
     | ProjectOffered
     | ProjectAccepted
+    | ProjectLeft
     | GrantOffered
     | GrantRevoked
     | ApplicationMade

@@ -108,10 +108,14 @@ class JobEnded(Telling, frozen=True, tag=True):
     fault: Fault | None = None
 
 
-class CancelJob(msgspec.Struct, frozen=True, tag=True):
-    """host → guest: I no longer take part; end the job for everybody. Reply: `Acknowledged`."""
+class CancelJob(Telling, frozen=True, tag=True):
+    """host → guest: I no longer take part; end the job for everybody. Reply: `Acknowledged`.
+
+    `fault`, when there is one, names the party with which the sender works no longer: the job then has failed.
+    """
 
     job: JobKey
+    fault: Fault | None = None
 
 
 class QueryJob(msgspec.Struct, frozen=True, tag=True):

@@ -7,7 +7,9 @@ again, in order, and both go on. Of two connections at once the one that the sma
 import asyncio
 import itertools
 import secrets
+import statistics
 import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,6 +17,7 @@ import aiohttp
 import msgspec
 import structlog
 from aiohttp import web
+from cryptography import x509
 
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.frames import PIECE_BYTES, Body
@@ -33,6 +36,9 @@ PROBE_S = 2.0
 ACK_S = 0.02
 ACK_BYTES = 1 << 20
 PINGS = 64
+LATENCIES = 64
+"""How many round trips the median is taken over: some five minutes."""
+
 ANSWERS = 8
 """How many questions of one peer are answered at once; more wait their turn, up to the caps below."""
 QUESTIONS = 64
@@ -152,6 +158,9 @@ class Session:
         self._bytes_received = 0
         self._latency_ms: float | None = None
         self._seen_at = 0.0
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+        self._connected_since = ""
+        self._certificate_until = ""
 
     @property
     def is_connected(self) -> bool:
@@ -168,6 +177,9 @@ class Session:
             self._bytes_received,
             self._peer_release,
             seen,
+            statistics.median(self._latencies) if self.is_connected and self._latencies else None,
+            self._connected_since if self.is_connected else "",
+            self._certificate_until,
         )
 
     async def call(self, payload: bytes, timeout_s: float) -> bytes:
@@ -271,6 +283,8 @@ class Session:
         connection.cursor = received + 1
         self._connection = connection
         self.disconnected.clear()
+        self._connected_since = format_time(datetime.now(UTC))
+        self._certificate_until = _read_until(connection.socket)
         self._peer_release = hello.release
         if old is not None:
             old.end()
@@ -384,6 +398,7 @@ class Session:
                 connection.wake.set()
             case wire.Pong(at_ns):
                 self._latency_ms = (time.monotonic_ns() - at_ns) / 1e6
+                self._latencies.append(self._latency_ms)
             case _:
                 raise ValueError(f"sent a second {type(head).__name__}")
 
@@ -471,3 +486,10 @@ class Session:
             f"{self.peer.name}: {why}",
             "check that its node is up and that one of the two nodes can dial the other's party address",
         )
+
+
+def _read_until(socket: WebSocket) -> str:
+    """Return until when the certificate that the peer showed on this connection is valid."""
+    tls = socket.get_extra_info("ssl_object")
+    leaf = tls.getpeercert(binary_form=True) if tls is not None else None
+    return format_time(x509.load_der_x509_certificate(leaf).not_valid_after_utc) if leaf else ""

@@ -54,6 +54,9 @@ class Link(msgspec.Struct, frozen=True):
     bytes_received: int
     version: str
     last_seen: str
+    latency_median_ms: float | None = None
+    connected_since: str = ""
+    certificate_until: str = ""
 
 
 class StreamDigest(msgspec.Struct, frozen=True):

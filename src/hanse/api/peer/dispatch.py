@@ -17,6 +17,7 @@ from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.grants import applications
 from hanse.control.grants import service as grants
+from hanse.control.jobs import parting
 from hanse.control.nodes.identity import Identity
 from hanse.control.organisations import service as organisations
 from hanse.control.organisations.membership import Membership
@@ -38,9 +39,10 @@ from hanse.core.federation_messages import (
     Ping,
     Pong,
     ProjectAccepted,
+    ProjectLeft,
     ProjectOffered,
 )
-from hanse.core.ids import OrganisationId
+from hanse.core.ids import JobId, OrganisationId
 from hanse.core.job_messages import Acknowledged, JobReply, JobRequest
 from hanse.core.throttle import Throttle
 
@@ -94,21 +96,23 @@ class Dispatch:
             return Acknowledged()
         await threads.run(self._demand_active, organisation)
         if isinstance(request, Ping):
-            return Pong(self.membership.release)
+            return Pong(self.membership.release, self.membership.profile)
         step = _STEPS.get(type(request))
         if step is None:
             return await self.answer_job(organisation, request)  # type: ignore[arg-type]  # all others are of jobs
-        await threads.run(self._take, step, organisation, request)
+        ended = await threads.run(self._take, step, organisation, request)
         self.courier.wake()
+        if ended:
+            await self.membership.parted(ended)
         return Acknowledged()
 
     def _demand_active(self, organisation: OrganisationId) -> None:
         with self.database.read() as session:
             organisations.demand_active(session, organisation)
 
-    def _take(self, step: "Step", organisation: OrganisationId, request: Any) -> None:
+    def _take(self, step: "Step", organisation: OrganisationId, request: Any) -> list[JobId]:
         with self.database.write() as session:
-            step(session, self.identity.organisation, organisation, request)
+            return step(session, self.identity.organisation, organisation, request) or []
 
     def _note_refusal(self, organisation: OrganisationId, error: HanseError, left_out: int) -> None:
         with self.database.write() as session:
@@ -123,27 +127,38 @@ def _decode(payload: bytes) -> FederationRequest | JobRequest:
         raise fault("peer.unreadable", f"a request that this release does not know: {error}") from error
 
 
-def _take_project(session: Session, me: OrganisationId, sender: OrganisationId, offer: ProjectOffered) -> None:
+def _take_project(session: Session, me: OrganisationId, sender: OrganisationId, offer: ProjectOffered) -> list[JobId]:
     """Note the project, and tell members that have joined it since of what was granted before."""
     before = set(projects.partners(session, offer.project, me))
-    projects.record_offer(session, me, sender, offer)
+    gone = projects.record_offer(session, me, sender, offer)
     for partner in set(projects.partners(session, offer.project, me)) - before:
         grants.offer_all(session, offer.project, partner)
         applications.publish_all(session, me, offer.project, partner)
+    return parting.leave_project(session, me, offer.project, gone)
 
 
-def _take_acceptance(session: Session, me: OrganisationId, sender: OrganisationId, said: ProjectAccepted) -> None:
-    projects.record_acceptance(session, me, sender, said.project)
+def _take_acceptance(
+    session: Session, me: OrganisationId, sender: OrganisationId, said: ProjectAccepted
+) -> list[JobId]:
+    projects.record_acceptance(session, me, sender, said)
     grants.offer_all(session, said.project, sender)
     applications.publish_all(session, me, said.project, sender)
+    return []
 
 
-def _take_grant(session: Session, _: OrganisationId, sender: OrganisationId, offer: GrantOffered) -> None:
+def _take_leaving(session: Session, me: OrganisationId, sender: OrganisationId, said: ProjectLeft) -> list[JobId]:
+    gone = projects.record_leaving(session, me, sender, said)
+    return parting.leave_project(session, me, said.project, gone)
+
+
+def _take_grant(session: Session, _: OrganisationId, sender: OrganisationId, offer: GrantOffered) -> list[JobId]:
     grants.record_offer(session, sender, offer)
+    return []
 
 
-def _take_revocation(session: Session, _: OrganisationId, sender: OrganisationId, said: GrantRevoked) -> None:
+def _take_revocation(session: Session, _: OrganisationId, sender: OrganisationId, said: GrantRevoked) -> list[JobId]:
     grants.record_revocation(session, sender, said.grant)
+    return []
 
 
 def _take_application(session: Session, _: OrganisationId, sender: OrganisationId, said: ApplicationMade) -> None:
@@ -166,11 +181,13 @@ def _forget_card(session: Session, _: OrganisationId, sender: OrganisationId, sa
     applications.forget_card(session, sender, said)
 
 
-Step = Callable[[Session, OrganisationId, OrganisationId, Any], None]
+Step = Callable[[Session, OrganisationId, OrganisationId, Any], list[JobId] | None]
+"""Takes what a member says, and returns the jobs that ended by it."""
 
 _STEPS: dict[type, Step] = {
     ProjectOffered: _take_project,
     ProjectAccepted: _take_acceptance,
+    ProjectLeft: _take_leaving,
     GrantOffered: _take_grant,
     GrantRevoked: _take_revocation,
     ApplicationMade: _take_application,

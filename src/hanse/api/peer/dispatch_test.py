@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from hanse.api.peer.dispatch import THREADS, Dispatch
+from hanse.control.access.callers import LOCAL
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.invitations import service as invitations
@@ -109,7 +110,7 @@ async def test_an_inviter_that_confirms_us_may_speak_from_then_on(office: Office
 
 async def test_a_suspended_member_confirms_nothing(office: Office) -> None:
     await office.ask(MemberConfirmed())
-    await office.membership.suspend(office.partner)
+    await office.membership.suspend(LOCAL, office.partner)
     await office.ask(MemberConfirmed())
     assert await office.fail(PING) == "member.state"
     assert office.peers.pinned[-1] == ("operator", "suspended")
@@ -144,7 +145,7 @@ async def test_a_mistake_of_ours_tells_the_peer_nothing_of_its_inside(office: Of
 
 
 async def test_a_posted_invitation_is_refused_unless_all_of_it_is_right(office: Office) -> None:
-    issued = await office.membership.invite()
+    issued = await office.membership.invite(LOCAL)
     assert issued.code.startswith("hanse1")
     for said in ({}, {"invitation": "0" * 16}, {"invitation": 1}, {"root": "x" * 20000}):
         with pytest.raises(HanseError) as error:

@@ -48,5 +48,5 @@ async def _note(
             await desk.end_task(sender, request)
         case JobEnded():
             await desk.end(sender, request)
-        case CancelJob(job):
-            await desk.hear_cancel(sender, job)
+        case CancelJob(job, parting):
+            await desk.hear_cancel(sender, job, parting)

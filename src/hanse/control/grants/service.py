@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import LOCAL, Caller, visible
@@ -313,6 +313,12 @@ def _told(snapshot: Snapshot, grant: Grant) -> dict[str, Any]:
 def _tell(session: Session, me: Identity, grant: Grant) -> None:
     for partner in projects.partners(session, grant.project, me.organisation):
         outbox.write(session, partner, _offer(session, grant))
+
+
+def forget_offers(session: Session, project: ProjectId, partner: OrganisationId | None) -> None:
+    """Forget what a partner (None: each) has granted to a project in which it or this organisation is no longer."""
+    gone = delete(Offer).where(Offer.project == project)
+    session.execute(gone if partner is None else gone.where(Offer.organisation == partner))
 
 
 def _current(

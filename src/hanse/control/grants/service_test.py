@@ -56,9 +56,9 @@ class Office:
         self.partner = organisation_id(root)
         with self.database.write() as session:
             member = organisations.admit(session, self.me.root, root, "", "pending")
-            organisations.confirm(session, member.organisation, member.pair_fingerprint)
+            organisations.confirm(session, LOCAL, member.organisation, member.pair_fingerprint)
             datasets.record(session, "people", DatasetId("dataset-1"), snapshot("a"), "people.csv")
-            self.project = projects.create(session, self.me, "credit", ["operator"]).id
+            self.project = projects.create(session, LOCAL, self.me, "credit", ["operator"]).id
 
     def give(self, *columns: str, until: str | None = None, limit: float = 0.1) -> GrantId:
         with self.database.write() as session:
@@ -80,7 +80,7 @@ class Office:
 
     def agree(self) -> None:
         with self.database.write() as session:
-            projects.record_acceptance(session, self.me.organisation, self.partner, self.project)
+            projects.record_acceptance(session, self.me.organisation, self.partner, ProjectAccepted(self.project))
         self.letters()
 
 
@@ -123,7 +123,7 @@ def test_a_grant_without_columns_shows_all(office: Office) -> None:
 def test_a_grant_holds_for_its_project_only(office: Office) -> None:
     office.give()
     with office.database.write() as session:
-        other = projects.create(session, office.me, "other", ["operator"]).id
+        other = projects.create(session, LOCAL, office.me, "other", ["operator"]).id
     assert code_of(office.resolve, project=other) == "grant.missing"
 
 
@@ -222,7 +222,7 @@ def test_what_this_organisation_decides_is_not_decided_by_an_offer(office: Offic
     with office.database.write() as session:
         states = {place.name: place.state for place in projects.members(session, THEIRS)}
         assert states == {"bank": "invited", "operator": "accepted"}
-        projects.accept(session, office.me, THEIRS)
+        projects.accept(session, LOCAL, office.me, THEIRS)
     with office.database.write() as session:
         assert projects.demand_member(session, THEIRS, office.me.organisation).state == "accepted"
     assert ProjectAccepted(THEIRS) in office.letters()
@@ -244,7 +244,7 @@ def test_nobody_changes_a_project_of_somebody_else(office: Office) -> None:
 
     def accept_uninvited() -> None:
         with office.database.write() as session:
-            projects.record_acceptance(session, me, stranger, office.project)
+            projects.record_acceptance(session, me, stranger, ProjectAccepted(office.project))
 
     def offer_data_uninvited() -> None:
         with office.database.write() as session:

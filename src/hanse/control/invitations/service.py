@@ -1,11 +1,12 @@
 """Issue invitations and check those who come with one."""
 
 import secrets
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import Caller
 from hanse.control.audit import service as audit
 from hanse.control.invitations.codes import SECRET_BYTES, Code, write_code
 from hanse.control.invitations.seals import is_sealed
@@ -17,6 +18,12 @@ from hanse.core.ids import OrganisationId
 from hanse.core.times import later, now
 
 VALID_S = 24 * 3600.0
+LONGEST_S = 7 * VALID_S
+MOST_OPEN = 64
+
+
+State = Literal["open", "joined", "used", "expired", "withdrawn"]
+"""`joined`: somebody has come with it and waits to be confirmed."""
 
 
 class Issued(NamedTuple):
@@ -35,12 +42,19 @@ class NotInvited(Exception):
         self.reason = reason
 
 
-def invite(session: Session, own: Certificate, address: str) -> Issued:
-    """Make an invitation: one use, 24 hours, a secret that is not stored anywhere once it is used up."""
+def invite(session: Session, caller: Caller, own: Certificate, address: str, valid_s: float = VALID_S) -> Issued:
+    """Make an invitation: one use, 24 hours, a secret that is not stored anywhere once it is used up.
+
+    Raises `invitation.too_many` and, for more than a week, `invitation.lifetime`.
+    """
+    if not 0 < valid_s <= LONGEST_S:
+        raise fault("invitation.lifetime", f"an invitation is valid for at most {LONGEST_S / 3600:g} hours")
+    if sum(stand(one) == "open" for one in list_invitations(session)) >= MOST_OPEN:
+        raise fault("invitation.too_many", f"{MOST_OPEN} invitations are open")
     code = Code(address, organisation_id(own), secrets.token_bytes(SECRET_BYTES))
-    expires_at = later(VALID_S)
+    expires_at = later(valid_s)
     session.add(Invitation(id=code.invitation, secret=code.secret, created_at=now(), expires_at=expires_at))
-    audit.append(session, audit.ADMINISTRATOR, "invitation.issue", code.invitation, expires_at=expires_at)
+    audit.append(session, caller.id, "invitation.issue", code.invitation, expires_at=expires_at)
     return Issued(write_code(code), code.fingerprint, expires_at)
 
 
@@ -60,6 +74,33 @@ def redeem(session: Session, own: Certificate, request: JoinRequest, joiner: Org
         raise NotInvited("the seal is not made with the invitation's secret")
     invitation.used_by = joiner
     return invitation.secret
+
+
+def stand(invitation: Invitation) -> State:
+    """Say how an invitation stands."""
+    if invitation.secret is None:
+        return "used" if invitation.used_by else "withdrawn"
+    if invitation.used_by:
+        return "joined"
+    return "open" if invitation.expires_at > now() else "expired"
+
+
+def list_invitations(session: Session, limit: int = 1000) -> list[Invitation]:
+    """Return the invitations, newest first."""
+    return list(session.scalars(select(Invitation).order_by(Invitation.created_at.desc(), Invitation.id).limit(limit)))
+
+
+def withdraw(session: Session, caller: Caller, invitation_id: str) -> Invitation:
+    """Make an invitation worthless that nobody has come with. Raises `invitation.unknown`, `invitation.used`."""
+    invitation = session.get(Invitation, invitation_id)
+    if invitation is None:
+        raise fault("invitation.unknown", f"no invitation has the number {invitation_id!r}")
+    if invitation.used_by is not None:
+        raise fault("invitation.used", "an organisation has come with it: confirm or revoke that one")
+    if invitation.secret is not None:
+        invitation.secret = None
+        audit.append(session, caller.id, "invitation.withdraw", invitation.id)
+    return invitation
 
 
 def close(session: Session, joiner: OrganisationId) -> None:

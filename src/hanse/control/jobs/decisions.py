@@ -137,6 +137,11 @@ def _order_next(session: Session, task: Task) -> None:
         open_row(session, Attempt(**key, state="ordered", ordered_at=moment))
 
 
+def fail(session: Session, job: Job, fault: Fault) -> None:
+    """End a job, all of its tasks included, for a reason that lies outside of it, and tell all parties."""
+    _finish(session, job, "failed", fault)
+
+
 def _fail(session: Session, job: Job, task: Task, fault: Fault) -> None:
     service.end_task(session, task, "failed", fault)
     _tell(session, job, TaskEnded(job.id, task.name, "failed", fault.for_peers()))

@@ -25,6 +25,7 @@ from hanse.control.jobs import clauses, proposals, service, shares, spending
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import AWAY_S
+from hanse.control.jobs.parting import hear_parting
 from hanse.control.jobs.planner import Planner, PlannerSocket
 from hanse.control.jobs.proposals import Proposal
 from hanse.control.jobs.queue import USUAL, Rules
@@ -335,15 +336,27 @@ class JobDesk:
         self.bell.ring(said.job)
         self._scheduler.wake()
 
-    async def hear_cancel(self, organisation: OrganisationId, job: JobId) -> None:
-        """End a job that one of its hosts no longer takes part in."""
+    async def hear_cancel(self, organisation: OrganisationId, job: JobId, parting: Fault | None = None) -> None:
+        """End a job that one of its hosts no longer takes part in; `parting` says with whom it works no longer."""
 
-        def note(session: Session) -> None:
-            service.party_of(session, job, organisation)
+        def note(session: Session) -> bool:
+            teller = service.party_of(session, job, organisation)
+            row = service.get_job(session, job)
+            if parting is not None and row.me == GUEST and hear_parting(session, row, teller, parting):
+                audit.append(session, organisation, "job.end", job, name=row.name, code=parting.code)
+                return True
             self._cancel(session, job, organisation)
+            return False
 
-        await self._write(note)
+        if await self._write(note):
+            await self.clear([job])
         self._scheduler.wake()
+
+    async def clear(self, jobs: Sequence[JobId]) -> None:
+        """Stop the processes of jobs that were just ended in the rows, and tell whoever waits."""
+        for job in jobs:
+            await self._settle(job)
+            self.bell.ring(job)
 
     async def stand(self, organisation: OrganisationId, job: JobId) -> JobStanding:
         """Say how a job of this guest is, to one of its parties."""

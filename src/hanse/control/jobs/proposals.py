@@ -69,6 +69,7 @@ def demand_parties(session: Session, me: OrganisationId, guest: OrganisationId, 
         raise fault("job.parties", "an organisation can be one party of a job only")
     for organisation in (me, *proposal.parties.values()):
         projects.demand_member(session, proposal.project, organisation)
+        projects.demand_agreed(session, proposal.project, me, organisation)
     if guest != me:
         organisations.demand_active(session, guest)
 

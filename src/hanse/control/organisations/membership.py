@@ -7,7 +7,8 @@ joining, the inviter's when confirming, and only then is anybody pinned for more
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +17,7 @@ import msgspec
 from cryptography import x509
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import Caller
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.invitations import service as invitations
@@ -42,12 +44,18 @@ from hanse.control.outbox import service as outbox
 from hanse.control.peers import Doorbell, Peers, Pinned
 from hanse.core import threads
 from hanse.core.faults import HanseError, fault
-from hanse.core.federation_messages import Introduction, JoinReply, JoinRequest, MemberConfirmed, Ping
-from hanse.core.ids import OrganisationId
+from hanse.core.federation_messages import Introduction, JoinReply, JoinRequest, MemberConfirmed, Ping, Pong, Profile
+from hanse.core.ids import JobId, OrganisationId
 from hanse.core.throttle import Throttle
 
 ASK_AGAIN_S = 2.0
 """How often a joiner asks an inviter that has not confirmed yet."""
+
+PROFILE_S = 60.0
+"""How often a connected member is asked what it says of itself."""
+
+PART_S = 3.0
+"""How long a member that is suspended or revoked is told that its jobs have ended."""
 
 STRANGER = "stranger"
 REASON_CHARACTERS = 1000
@@ -64,9 +72,21 @@ class Invited(NamedTuple):
     root: x509.Certificate
 
 
+def _end_none(_session: Session, _organisation: OrganisationId, _code: str) -> list[JobId]:
+    return []
+
+
+async def _tell_nobody(_: Sequence[JobId]) -> None:
+    """Before the node has a desk for jobs."""
+
+
 @dataclass
 class Membership:
-    """This organisation's doings with others. `address` is where partners dial this node, `release` its own."""
+    """This organisation's doings with others. `address` is where partners dial this node, `release` its own.
+
+    `profile` is what it says of itself, `end_jobs` ends the jobs with a
+    member and `parted` their processes, and sends what tells of it.
+    """
 
     database: Database
     identity: Identity
@@ -74,19 +94,24 @@ class Membership:
     doorbell: Doorbell
     release: str
     address: str = ""
+    profile: Profile = field(default_factory=Profile)
+    end_jobs: Callable[[Session, OrganisationId, str], list[JobId]] = _end_none
+    parted: Callable[[Sequence[JobId]], Awaitable[None]] = _tell_nobody
     _pinned: set[OrganisationId] = field(default_factory=set)
     _audited: Throttle = field(default_factory=Throttle)
 
     # ------------------------------------------------------------------ the administrator's side
-    async def invite(self) -> Issued:
+    async def invite(self, caller: Caller, valid_s: float = invitations.VALID_S) -> Issued:
         """Make an invitation."""
-        return await self._write(lambda session: invitations.invite(session, self.identity.root, self.address))
+        return await self._write(
+            lambda session: invitations.invite(session, caller, self.identity.root, self.address, valid_s)
+        )
 
     async def inspect(self, text: str) -> Invited:
         """Say whom an invitation comes from, without telling that side anything."""
         return await self._visit(read_code(text))
 
-    async def join(self, text: str, fingerprint: str) -> Member:
+    async def join(self, caller: Caller, text: str, fingerprint: str) -> Member:
         """Accept an invitation, the administrator having compared the fingerprint of the pair."""
         code = read_code(text)
         inviter = await self._visit(code)
@@ -99,28 +124,63 @@ class Membership:
             raise fault("pairing.answer", f"{inviter.name} answered something else: {error}") from error
         if not is_answered(code.secret, request, reply):
             raise fault("pairing.answer", f"{inviter.name}'s answer is not made with the invitation's secret")
-        member = await self._write(lambda session: self._note_inviter(session, inviter, code))
+        member = await self._write(lambda session: self._note_inviter(session, caller, inviter, code))
         await self.pin_all()
         return member
 
-    async def confirm(self, organisation: OrganisationId, fingerprint: str) -> Member:
+    async def confirm(self, caller: Caller, organisation: OrganisationId, fingerprint: str) -> Member:
         """Make a joiner a member, the administrator having compared the fingerprint of the pair."""
 
         def confirm(session: Session) -> Member:
-            member = organisations.confirm(session, organisation, fingerprint)
+            member = organisations.confirm(session, caller, organisation, fingerprint)
             invitations.close(session, organisation)
             outbox.write(session, organisation, MemberConfirmed())
             return member
 
         return await self._change(confirm)
 
-    async def suspend(self, organisation: OrganisationId) -> Member:
-        """Stop listening to a member, its running sessions included."""
-        return await self._change(lambda session: organisations.suspend(session, organisation))
+    async def suspend(self, caller: Caller, organisation: OrganisationId) -> Member:
+        """Stop listening to a member. Its jobs with us end at all of their parties, then its session is closed."""
+        return await self._part(
+            organisation,
+            "member.suspended",
+            lambda session, jobs: organisations.suspend(session, caller, organisation, jobs),
+        )
 
-    async def resume(self, organisation: OrganisationId) -> Member:
+    async def resume(self, caller: Caller, organisation: OrganisationId) -> Member:
         """Listen to a suspended member again."""
-        return await self._change(lambda session: organisations.resume(session, organisation))
+        return await self._change(lambda session: organisations.resume(session, caller, organisation))
+
+    async def revoke(self, caller: Caller, organisation: OrganisationId, reason: str) -> Member:
+        """Trust a member no longer: as `suspend`, its root is unpinned, and what lay here for it is dropped."""
+        member = await self._part(
+            organisation,
+            "member.revoked",
+            lambda session, jobs: organisations.revoke(session, caller, organisation, reason, jobs),
+        )
+        await self._write(lambda session: _forget(session, organisation))
+        return member
+
+    async def _part(
+        self, organisation: OrganisationId, code: str, change: Callable[[Session, list[JobId]], Member]
+    ) -> Member:
+        """End the jobs with a member and tell it so, for PART_S at most, before the link is cut.
+
+        From the transaction on, the member is answered nothing.
+        """
+
+        def write(session: Session) -> tuple[Member, list[JobId]]:
+            jobs = self.end_jobs(session, organisation, code)
+            return change(session, jobs), jobs
+
+        member, jobs = await self._write(write)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PART_S):
+                    await self.parted(jobs)
+        finally:
+            await self.pin_all()
+        return member
 
     # ------------------------------------------------------------------ the other side
     def introduction(self) -> dict[str, Any]:
@@ -141,7 +201,7 @@ class Membership:
 
         def note(session: Session) -> tuple[Member, bytes]:
             secret = invitations.redeem(session, self.identity.root, request, joiner)
-            fresh = organisations.is_unknown(session, joiner)
+            fresh = organisations.is_new(session, joiner)
             member = organisations.admit(session, self.identity.root, root, request.address, "pending")
             if fresh:
                 audit.append(session, joiner, "member.joined", joiner, name=member.name, address=member.address)
@@ -162,8 +222,8 @@ class Membership:
 
     # ------------------------------------------------------------------ the node's life
     async def pin_all(self) -> None:
-        """Tell the party port whom to trust: all but those whom our administrator has not confirmed."""
-        trusted = {m.organisation: m for m in await threads.run(self._members) if m.state != "pending"}
+        """Tell the party port whom to trust: all whom our administrator has confirmed and not revoked."""
+        trusted = {m.organisation: m for m in await threads.run(self._members) if m.state not in ("pending", "revoked")}
         for organisation in self._pinned - trusted.keys():
             self.peers.unpin(organisation)
         for member in trusted.values():
@@ -171,19 +231,39 @@ class Membership:
             self.peers.pin(Pinned(member.organisation, member.name, member.root_pem, member.address, suspended))
         self._pinned = set(trusted)
 
-    async def ask_awaited(self) -> None:
-        """Ask inviters whether they have confirmed us, until cancelled: their message to us may never have come."""
+    async def keep_in_touch(self) -> None:
+        """Ask inviters whether they have confirmed us, and connected members what they say of themselves.
+
+        Until cancelled: an inviter's message to us may never have come.
+        """
+        due: dict[OrganisationId, float] = {}
         while True:
             with suppress(HanseError):  # not there, or not yet: it is asked again
                 for member in await threads.run(self._members):
                     if member.state == "awaiting":
                         await self._ask(member.organisation)
+                    elif self._is_due(member, due):
+                        due[member.organisation] = time.monotonic() + PROFILE_S
+                        await self._ask(member.organisation)
             await asyncio.sleep(ASK_AGAIN_S)
 
+    def _is_due(self, member: Member, due: dict[OrganisationId, float]) -> bool:
+        is_up = member.state == "active" and self.peers.link(member.organisation).connected
+        return is_up and due.get(member.organisation, 0.0) <= time.monotonic()
+
     async def _ask(self, organisation: OrganisationId) -> None:
+        """Ping a member: its answer says that we are a member of it, and what it says of itself."""
         with suppress(HanseError):
-            await self.peers.call(organisation, msgspec.msgpack.encode(Ping()), timeout_s=ASK_AGAIN_S)
+            raw = await self.peers.call(organisation, msgspec.msgpack.encode(Ping()), timeout_s=ASK_AGAIN_S)
+            try:
+                said = msgspec.msgpack.decode(raw, type=Pong)
+            except msgspec.DecodeError as error:
+                await self._audit_refusal(organisation, f"answers a ping with something else: {error}")
+                return
             await self.record_confirmation(organisation)
+            profile = msgspec.structs.replace(said.profile, release=said.release)
+            if await self._write(lambda session: organisations.note_profile(session, organisation, profile)):
+                await self.pin_all()
 
     # ------------------------------------------------------------------ steps
     async def _visit(self, code: Code) -> Invited:
@@ -211,9 +291,9 @@ class Membership:
         key = key_from_pem(own.key_path.read_bytes())
         return msgspec.structs.replace(bare, seal=seal, signature=sign(key, _signed(seal)).hex())
 
-    def _note_inviter(self, session: Session, inviter: Invited, code: Code) -> Member:
+    def _note_inviter(self, session: Session, caller: Caller, inviter: Invited, code: Code) -> Member:
         member = organisations.admit(session, self.identity.root, inviter.root, code.address, "awaiting")
-        audit.append(session, audit.ADMINISTRATOR, "member.join", member.organisation, name=member.name)
+        audit.append(session, caller.id, "member.join", member.organisation, name=member.name)
         return member
 
     def _members(self) -> list[Member]:
@@ -238,6 +318,11 @@ class Membership:
         if left_out is not None:
             details = {"reason": reason[:REASON_CHARACTERS], "left_out": left_out}
             await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, **details))
+
+
+def _forget(session: Session, organisation: OrganisationId) -> None:
+    invitations.close(session, organisation)
+    outbox.drop(session, organisation)
 
 
 def _checked_root(request: JoinRequest) -> x509.Certificate:

@@ -1,10 +1,13 @@
 """Members: who they are, and whether they may speak."""
 
 import hmac
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import Caller
 from hanse.control.audit import service as audit
 from hanse.control.nodes.certificates import (
     Certificate,
@@ -15,9 +18,10 @@ from hanse.control.nodes.certificates import (
     show,
     to_pem,
 )
-from hanse.control.organisations.tables import Member, MemberState
+from hanse.control.organisations.tables import Member, MemberState, Revocation
 from hanse.core.faults import fault
-from hanse.core.ids import OrganisationId
+from hanse.core.federation_messages import Profile
+from hanse.core.ids import JobId, OrganisationId
 from hanse.core.times import now
 
 
@@ -33,7 +37,9 @@ def admit(session: Session, own: Certificate, root: Certificate, address: str, s
     member = session.get(Member, organisation)
     if member is not None:
         member.address = address
-        if {member.state, state} == {"pending", "awaiting"}:  # each has accepted the other's invitation
+        if member.state == "revoked":  # whoever is let in again goes through all of the pairing again
+            member.state, member.paired_at = state, now()
+        elif {member.state, state} == {"pending", "awaiting"}:  # each has accepted the other's invitation
             member.state = "active"
             audit.append(session, audit.NODE, "member.confirmed", organisation, name=member.name)
         return member
@@ -57,18 +63,18 @@ def admit(session: Session, own: Certificate, root: Certificate, address: str, s
 
 
 def _forget_unconfirmed(session: Session, name: str) -> None:
-    """A partner that never got beyond pairing and comes again with new keys takes its own place."""
-    session.execute(delete(Member).where(Member.name == name, Member.state.in_(("pending", "awaiting"))))
+    """A partner that never got beyond pairing, or was revoked, and comes with new keys takes its own place."""
+    session.execute(delete(Member).where(Member.name == name, Member.state.in_(("pending", "awaiting", "revoked"))))
 
 
-def confirm(session: Session, organisation: OrganisationId, fingerprint: str) -> Member:
+def confirm(session: Session, caller: Caller, organisation: OrganisationId, fingerprint: str) -> Member:
     """Make a pending member active, once the administrator has given the fingerprint that both sides see."""
     member = find(session, organisation)
     demand_fingerprint(member.pair_fingerprint, fingerprint)
     if member.state != "pending":
         raise fault("member.state", f"{member.name} is {member.state}, there is nothing to confirm")
     member.state = "active"
-    audit.append(session, audit.ADMINISTRATOR, "member.confirm", organisation, name=member.name)
+    audit.append(session, caller.id, "member.confirm", organisation, name=member.name)
     return member
 
 
@@ -87,26 +93,66 @@ def record_confirmation(session: Session, organisation: OrganisationId) -> Membe
     return member
 
 
-def suspend(session: Session, organisation: OrganisationId) -> Member:
-    """Stop listening to a member, at once and until resumed."""
-    return _switch(session, organisation, "active", "suspended", "member.suspend")
+def suspend(session: Session, caller: Caller, organisation: OrganisationId, jobs: Sequence[JobId] = ()) -> Member:
+    """Stop listening to a member, at once and until resumed. `jobs` are those that were ended for it."""
+    return _switch(session, caller, organisation, ("active", "suspended"), "member.suspend", jobs=list(jobs))
 
 
-def resume(session: Session, organisation: OrganisationId) -> Member:
+def resume(session: Session, caller: Caller, organisation: OrganisationId) -> Member:
     """Listen to a suspended member again."""
-    return _switch(session, organisation, "suspended", "active", "member.resume")
+    return _switch(session, caller, organisation, ("suspended", "active"), "member.resume")
+
+
+def revoke(
+    session: Session, caller: Caller, organisation: OrganisationId, reason: str, jobs: Sequence[JobId] = ()
+) -> Member:
+    """Trust a member's root no longer, for good: only a new pairing, confirmed again, lets it in."""
+    member = find(session, organisation)
+    if member.state == "revoked":
+        return member
+    member.state = "revoked"
+    told = {"name": member.name, "reason": reason}
+    session.add(Revocation(organisation=organisation, revoked_by=caller.id, revoked_at=now(), **told))
+    audit.append(session, caller.id, "member.revoke", organisation, jobs=list(jobs), **told)
+    return member
+
+
+def list_revocations(session: Session) -> list[Revocation]:
+    """Return all revocations, newest first."""
+    return list(session.scalars(select(Revocation).order_by(Revocation.number.desc())))
+
+
+def note_profile(session: Session, organisation: OrganisationId, told: Profile) -> bool:
+    """Note what a member says of itself; return whether that is news. A new address is where it is dialled next."""
+    member = find(session, organisation)
+    said = {"release": told.release, "region": told.region, "contact": told.contact, "pool": told.pool}
+    changed = {name: value for name, value in said.items() if getattr(member, name) != value}
+    if told.address and told.address != member.address:
+        changed["address"] = told.address
+    for name, value in changed.items():
+        setattr(member, name, value)
+    if changed or not member.told_at:
+        member.told_at = now()
+        audit.append(session, organisation, "member.profile", organisation, **changed)
+    return bool(changed)
 
 
 def _switch(
-    session: Session, organisation: OrganisationId, before: MemberState, after: MemberState, action: str
+    session: Session,
+    caller: Caller,
+    organisation: OrganisationId,
+    step: tuple[MemberState, MemberState],
+    action: str,
+    **details: Any,
 ) -> Member:
+    before, after = step
     member = find(session, organisation)
     if member.state == after:
         return member
     if member.state != before:
         raise fault("member.state", f"{member.name} is {member.state}, not {before}")
     member.state = after
-    audit.append(session, audit.ADMINISTRATOR, action, organisation, name=member.name)
+    audit.append(session, caller.id, action, organisation, name=member.name, **details)
     return member
 
 
@@ -118,9 +164,10 @@ def find(session: Session, organisation: OrganisationId) -> Member:
     return member
 
 
-def is_unknown(session: Session, organisation: OrganisationId) -> bool:
-    """Say whether this organisation has never come here."""
-    return session.get(Member, organisation) is None
+def is_new(session: Session, organisation: OrganisationId) -> bool:
+    """Say whether this organisation has never come here, or not since it was revoked."""
+    member = session.get(Member, organisation)
+    return member is None or member.state == "revoked"
 
 
 def find_named(session: Session, name: str) -> Member:

@@ -27,6 +27,11 @@ def oldest(session: Session, organisation: OrganisationId) -> Letter | None:
     return session.scalar(query.order_by(Letter.number).limit(1))
 
 
+def drop(session: Session, organisation: OrganisationId) -> None:
+    """Drop all letters to an organisation that is never spoken to again."""
+    session.execute(delete(Letter).where(Letter.organisation == organisation))
+
+
 def put_away(session: Session, number: int) -> None:
     """Drop a letter that was answered."""
     session.execute(delete(Letter).where(Letter.number == number))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hanse.control.access.callers import LOCAL
 from hanse.control.database import Database
 from hanse.control.migrations import upgrade
 from hanse.control.nodes.certificates import new_key, organisation_id, sign_root
@@ -33,7 +34,7 @@ class Office:
         root = sign_root(name, new_key())
         with self.database.write() as session:
             member = organisations.admit(session, self.me.root, root, "", "pending")
-            organisations.confirm(session, member.organisation, member.pair_fingerprint)
+            organisations.confirm(session, LOCAL, member.organisation, member.pair_fingerprint)
         return organisation_id(root)
 
     def hear(self, *places: Place) -> None:
@@ -58,7 +59,7 @@ def test_an_owner_cannot_bring_somebody_into_a_project_that_was_agreed_to(office
     bank = Place(office.bank, "bank", "accepted")
     office.hear(bank)
     with office.database.write() as session:
-        projects.accept(session, office.me, PROJECT)
+        projects.accept(session, LOCAL, office.me, PROJECT)
     with pytest.raises(HanseError) as error:
         office.hear(bank, Place(office.operator, "operator", "accepted"))
     assert error.value.fault.code == "project.changed"
