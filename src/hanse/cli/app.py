@@ -8,7 +8,7 @@ from importlib.metadata import version as release_of
 import typer
 from rich.markup import escape
 
-from hanse.cli.commands import components, datasets, jobs, models, node, pairing, pipelines, projects
+from hanse.cli.commands import components, datasets, derived, grants, jobs, models, node, pairing, pipelines, projects
 from hanse.cli.commands.demo import demo
 from hanse.cli.language import WORDS, language
 from hanse.cli.options import AsJson
@@ -37,6 +37,9 @@ app.add_typer(projects.projects, name="project")
 app.add_typer(projects.grants, name="grant")
 app.add_typer(components.commands, name="component")
 app.add_typer(pipelines.commands, name="pipeline")
+app.add_typer(grants.commands, name="grant")
+app.add_typer(grants.applications, name="application")
+app.add_typer(derived.commands, name="derived")
 app.add_typer(jobs.commands, name="job")
 app.add_typer(models.commands, name="model")
 

@@ -34,7 +34,9 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 
 def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
-    named = "component list, component show, dataset add, dataset list, demo, grant add, grant list, "
+    named = "application answer, application ask, application list, derived list, derived remove, derived save, "
+    named += "grant change, grant show, grant uses, "
+    named += "component list, component show, dataset add, dataset list, demo, grant add, grant list, "
     named += "grant revoke, invite, job cancel, job fetch, job list, job priority, job report, job retry, "
     named += "job run, job show, job watch, join, member confirm, member list, member resume, member suspend, "
     named += "model list, model show, node status, node up, pipeline archive, pipeline check, pipeline comment, "

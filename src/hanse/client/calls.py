@@ -9,9 +9,12 @@ from urllib.parse import quote
 import msgspec
 
 from hanse.client.resources import (
+    Application,
     ComponentOutline,
     Dataset,
+    Derived,
     Grant,
+    GrantUse,
     Inspection,
     Invitation,
     InvitationState,
@@ -31,6 +34,7 @@ from hanse.client.resources import (
     Report,
     SavedPipeline,
 )
+from hanse.core.clauses import Clauses
 from hanse.core.differences import Change
 from hanse.core.planning import ComponentCard
 from hanse.core.specs import PipelineSpec
@@ -170,12 +174,90 @@ def add_grant(
     columns: list[str] | None = None,
     until: str | None = None,
     disclosure_limit: float | None = None,
+    clauses: Clauses | None = None,
 ) -> Call[Grant]:
     """Let a project use a dataset: these columns (None: all), until then, disclosing at most that much."""
-    body: dict[str, Any] = {"dataset": dataset, "project": project, "columns": columns or []}
-    body |= {} if until is None else {"until": until}
-    body |= {} if disclosure_limit is None else {"disclosure_limit": disclosure_limit}
+    body = {"dataset": dataset, "project": project, **_terms(columns, until, disclosure_limit, clauses)}
     return Call("POST", "/v1/grants", Grant, body)
+
+
+def change_grant(
+    grant_id: str,
+    columns: list[str] | None = None,
+    until: str | None = None,
+    disclosure_limit: float | None = None,
+    clauses: Clauses | None = None,
+) -> Call[Grant]:
+    """Put a grant under new terms, all of them; jobs that these do not cover end."""
+    return Call("PUT", f"/v1/grants/{_part(grant_id)}", Grant, _terms(columns, until, disclosure_limit, clauses))
+
+
+def grant(grant_id: str) -> Call[Grant]:
+    """Show one grant."""
+    return Call("GET", f"/v1/grants/{_part(grant_id)}", Grant)
+
+
+def grant_uses(grant_id: str, after: str = "") -> Call[tuple[GrantUse, ...]]:
+    """List the jobs that have read the data of a grant."""
+    return Call("GET", f"/v1/grants/{_part(grant_id)}/uses", tuple[GrantUse, ...], query={"after": after})
+
+
+def ask_for_data(
+    project: str,
+    organisation: str,
+    dataset: str,
+    reason: str,
+    columns: list[str] | None = None,
+    until: str | None = None,
+    clauses: Clauses | None = None,
+) -> Call[Application]:
+    """Ask a member of a project for a dataset."""
+    body = {"project": project, "organisation": organisation, "dataset": dataset, "reason": reason}
+    return Call("POST", "/v1/applications", Application, {**body, **_terms(columns, until, None, clauses)})
+
+
+def applications(after: str = "") -> Call[tuple[Application, ...]]:
+    """List what this organisation asked for and was asked."""
+    return Call("GET", "/v1/applications", tuple[Application, ...], query={"after": after})
+
+
+def approve_application(
+    application_id: str,
+    answer: str = "",
+    columns: list[str] | None = None,
+    until: str | None = None,
+    disclosure_limit: float | None = None,
+    clauses: Clauses | None = None,
+) -> Call[Application]:
+    """Grant what a partner asked for, or less."""
+    body = {"answer": answer, **_terms(columns, until, disclosure_limit, clauses)}
+    return Call("POST", f"/v1/applications/{_part(application_id)}/approve", Application, body)
+
+
+def reject_application(application_id: str, answer: str) -> Call[Application]:
+    """Tell a partner no, and why."""
+    return Call("POST", f"/v1/applications/{_part(application_id)}/reject", Application, {"answer": answer})
+
+
+def withdraw_application(application_id: str) -> Call[Application]:
+    """Take back what this organisation asked for."""
+    return Call("POST", f"/v1/applications/{_part(application_id)}/withdraw", Application, {})
+
+
+def save_derived(name: str, job: str, task: str, on_refresh: str = "invalid") -> Call[Derived]:
+    """Keep this party's part of a table that a job made, to be read by later jobs."""
+    body = {"name": name, "job": job, "task": task, "on_refresh": on_refresh}
+    return Call("POST", "/v1/derived", Derived, body)
+
+
+def derived(after: str = "") -> Call[tuple[Derived, ...]]:
+    """List derived datasets, with how each stands."""
+    return Call("GET", "/v1/derived", tuple[Derived, ...], query={"after": after})
+
+
+def remove_derived(name: str) -> Call[Any]:
+    """Forget a derived dataset."""
+    return Call("DELETE", f"/v1/derived/{_part(name)}", Any)
 
 
 def grants() -> Call[tuple[Grant, ...]]:
@@ -332,6 +414,15 @@ def models() -> Call[tuple[ModelVersion, ...]]:
 def model(model_id: str) -> Call[ModelVersion]:
     """Describe one model version: what fitted it, on what, how good it is."""
     return Call("GET", f"/v1/models/{_part(model_id)}", ModelVersion)
+
+
+def _terms(
+    columns: list[str] | None, until: str | None, disclosure_limit: float | None, clauses: Clauses | None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"columns": columns or []}
+    body |= {} if until is None else {"until": until}
+    body |= {} if disclosure_limit is None else {"disclosure_limit": disclosure_limit}
+    return body | ({} if clauses is None else {"clauses": msgspec.to_builtins(clauses)})
 
 
 def _part(text: str) -> str:

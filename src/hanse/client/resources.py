@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from hanse.core.clauses import Clauses
 from hanse.core.faults import Fault
 from hanse.core.roles import PartyId
 from hanse.core.schema import Schema
@@ -120,7 +121,54 @@ class Grant(msgspec.Struct, frozen=True):
     columns: tuple[str, ...] | None = None
     until: str | None = None
     disclosure_limit: float | None = None
+    clauses: Clauses = Clauses()
+    state: str = "given"
+    version: int = 1
+    used: int = 0
     revoked_at: str | None = None
+
+
+class GrantUse(msgspec.Struct, frozen=True):
+    """One job that read the data of a grant."""
+
+    job: str
+    guest: str
+    version: int
+    at: str
+
+
+class Application(msgspec.Struct, frozen=True):
+    """What one organisation asks of another; `mine` when this one asks."""
+
+    id: str
+    organisation: str
+    mine: bool
+    project: str
+    dataset: str
+    state: str
+    columns: tuple[str, ...] = ()
+    until: str | None = None
+    disclosure_limit: float | None = None
+    clauses: Clauses = Clauses()
+    reason: str = ""
+    answer: str = ""
+    grant: str | None = None
+
+
+class Derived(msgspec.Struct, frozen=True):
+    """A table that a job made, kept under a name; pipelines name its `reference` as dataset."""
+
+    id: str
+    name: str
+    reference: str
+    state: str
+    job: str
+    task: str
+    reason: str = ""
+    project: str = ""
+    component: str = ""
+    rows: int | None = None
+    sources: tuple[dict[str, Any], ...] = ()
 
 
 class OfferedDataset(msgspec.Struct, frozen=True):
