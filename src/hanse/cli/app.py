@@ -8,8 +8,22 @@ from importlib.metadata import version as release_of
 import typer
 from rich.markup import escape
 
-from hanse.cli.commands import components, datasets, derived, grants, jobs, models, node, pairing, pipelines, projects
+from hanse.cli.commands import (
+    components,
+    datasets,
+    derived,
+    grants,
+    jobs,
+    keys,
+    models,
+    node,
+    pairing,
+    pipelines,
+    projects,
+    users,
+)
 from hanse.cli.commands.demo import demo
+from hanse.cli.commands.login import login
 from hanse.cli.language import WORDS, language
 from hanse.cli.options import AsJson
 from hanse.cli.screen import error_screen, say_error, show
@@ -42,6 +56,11 @@ app.add_typer(grants.applications, name="application")
 app.add_typer(derived.commands, name="derived")
 app.add_typer(jobs.commands, name="job")
 app.add_typer(models.commands, name="model")
+app.command(epilog="Example: hanse login https://node.bank.example:8480")(login)
+app.add_typer(users.users, name="user")
+app.add_typer(users.groups, name="group")
+app.add_typer(users.sessions, name="session")
+app.add_typer(keys.commands, name="key")
 
 
 @app.command(epilog="Example: hanse version --json")

@@ -42,6 +42,11 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "model list, model show, node status, node up, pipeline archive, pipeline check, pipeline comment, "
     named += "pipeline copy, pipeline diff, pipeline export, pipeline list, pipeline restore, pipeline save, "
     named += "pipeline show, project accept, project create, project list, version"
+    named += ", login, "
+    named += "user list, user show, user add, user disable, user enable, user unlock, user reset, user setup-link, "
+    named += "user setup, user choose-password, group list, group permissions, group add, group change, group remove, "
+    named += "group add-user, group remove-user, session list, session end, "
+    named += "key list, key add, key rotate, key revoke"
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import structlog
+import typer
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -27,7 +28,8 @@ from hanse.api.peer.dispatch import Dispatch
 from hanse.api.peer.jobs import answer as answer_job
 from hanse.cli.node_side import ControlSide, GatewayPeers, PairingDoorbell
 from hanse.cli.premises import address_written, claimed, explain
-from hanse.control.access.gate import Gate
+from hanse.control.access.callers import NODE
+from hanse.control.access.gate import Gate, utc
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
@@ -38,10 +40,12 @@ from hanse.control.jobs.partners import Correspondence
 from hanse.control.jobs.queue import Rules
 from hanse.control.migrations import upgrade
 from hanse.control.nodes.identity import Identity, load_identity, load_token
+from hanse.control.nodes.rest_identity import ANYWHERE, RestIdentity, load_rest_identity, names_of
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.settings import NodeSettings, load_settings, save_settings
-from hanse.control.users import groups
+from hanse.control.users import groups, tickets
+from hanse.control.users import service as users
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import Profile
 from hanse.core.ids import JobId
@@ -53,7 +57,6 @@ from hanse.gateway.gateway import Gateway
 
 GRACE_S = 1
 PARTING_S = 2.0
-ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 (names of "every address", to be replaced by one)
 
 log = structlog.get_logger("hanse.node")
 
@@ -77,6 +80,7 @@ class Running(NamedTuple):
     identity: Identity
     rest: str
     party: str
+    database: Database
     tasks: frozenset[asyncio.Task[None]]
 
 
@@ -85,9 +89,21 @@ async def run_node(settings: NodeSettings, command: Sequence[str] = RUNTIME) -> 
     stopped = asyncio.Event()
     with _signals(stopped):
         async with opened(settings, command) as node:
+            await asyncio.to_thread(_tell_setup_link, settings, node)
             log.info("node.up", organisation=node.identity.name, rest=node.rest, party=node.party)
             await _watch(stopped, node.tasks)
             log.info("node.stopping")
+
+
+def _tell_setup_link(settings: NodeSettings, node: Running) -> None:
+    """Make and show the first administrator's link, once in a node's life; `hanse user setup-link` makes others."""
+    with node.database.write() as session:
+        if tickets.was_issued(session, "setup"):
+            return
+        code = users.issue_setup(session, NODE, utc())
+    link = f"{node.rest}/setup#{code}"
+    path = tickets.write_setup_file(settings.directory, link)
+    typer.echo(f"Set up the first administrator within 24 hours (the link works once): {link}\nIt is kept in {path}")
 
 
 @asynccontextmanager
@@ -142,8 +158,11 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
 
     facts = NodeFacts(settings.node, release, membership.address, lambda: desk.planner.is_alive)
     gate = Gate(database, settings.directory)
-    app = create_app((database, identity, facts, membership, courier, registration, desk, gate), token)
-    server = Rest(app)
+    tls = await asyncio.to_thread(load_rest_identity, settings) if settings.encrypts_rest else None
+    names = names_of(settings) if tls else settings.rest_names
+    parts = (database, identity, facts, membership, courier, registration, desk, gate)
+    app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
+    server = Rest(app, tls)
     tasks = frozenset(
         asyncio.create_task(work, name=name)
         for name, work in (
@@ -154,12 +173,15 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     )
     stack.push_async_callback(_stop, server, tasks)
     await server.answers(tasks)
-    rest = f"http://{_show(settings.rest_host, rest_socket.getsockname()[1])}"
+    here = "127.0.0.1" if settings.rest_host in ANYWHERE else settings.rest_host
+    rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_socket.getsockname()[1])}"
     try:
-        stack.enter_context(address_written(settings.directory, rest, membership.address))
+        stack.enter_context(
+            address_written(settings.directory, rest, membership.address, tls.fingerprint if tls else "")
+        )
     except OSError as error:
         raise explain(settings.directory, error) from error
-    return Running(identity, rest, membership.address, tasks)
+    return Running(identity, rest, membership.address, database, tasks)
 
 
 class _Parting(NamedTuple):
@@ -176,9 +198,11 @@ class _Parting(NamedTuple):
 class Rest(uvicorn.Server):
     """uvicorn without signal handling: the supervisor's."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tls: RestIdentity | None = None) -> None:
         config = uvicorn.Config(
             app,
+            ssl_certfile=tls.chain_path if tls else None,
+            ssl_keyfile=tls.key_path if tls else None,
             log_config=None,
             access_log=False,
             lifespan="off",

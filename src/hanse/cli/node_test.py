@@ -18,6 +18,8 @@ import pytest
 from hanse.cli import premises
 from hanse.cli.node import serve
 from hanse.cli.premises import claimed
+from hanse.client import AsyncClient
+from hanse.client.login import Login, keep_login, make_key, read_login, see_certificate
 from hanse.core.faults import HanseError
 
 PORTS = ("--party-host", "127.0.0.1", "--party-port", "0", "--rest-port", "0")
@@ -83,6 +85,30 @@ async def test_a_second_node_of_a_directory_is_refused_and_the_first_goes_on(tmp
             assert b"node.running" in said
             assert str(first.pid).encode() in said
         assert (await ask(tmp_path, "/v1/node"))["organisation"] == "bank"
+
+
+async def test_the_first_administrator_logs_in_from_elsewhere_over_a_certificate_that_was_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    directory = tmp_path / "bank"
+    async with started(directory, "--name", "bank", "--rest-host", "0.0.0.0") as process:  # noqa: S104
+        url = (await up(process))["rest"]
+        assert url.startswith("https://")
+        code = (directory / "setup-link").read_text().strip().rpartition("#")[2]
+        async with AsyncClient(directory) as local:  # its certificate is in node.json
+            await local.set_up(code, "li", "twelve green bicycles")
+            assert [user.name for user in await local.users()] == ["li"]
+        seen = await see_certificate(url)
+        text = await make_key(url, seen, "li", "twelve green bicycles", "", "laptop")
+        assert keep_login(Login(url, text, seen)).stat().st_mode & 0o777 == 0o600
+        async with AsyncClient(tmp_path / "elsewhere", read_login()) as far:
+            assert (await far.me()).name == "li/laptop"
+            assert (await far.node()).organisation == "bank"
+        async with AsyncClient(tmp_path / "elsewhere", Login(url, text, "00" * 32)) as deceived:
+            with pytest.raises(HanseError) as error:
+                await deceived.me()
+            assert error.value.fault.code == "node.down"
 
 
 async def test_a_killed_node_starts_again_as_the_same_organisation(tmp_path: Path) -> None:

@@ -34,10 +34,11 @@ def claimed(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def address_written(directory: Path, rest: str, party: str) -> Iterator[None]:
+def address_written(directory: Path, rest: str, party: str, fingerprint: str = "") -> Iterator[None]:
     """Tell commands on this machine where the node answers, for as long as it does."""
     path = directory / ADDRESS
-    content = msgspec.json.encode({"rest": rest, "party": party, "pid": os.getpid()})
+    told = {"rest": rest, "party": party, "pid": os.getpid()}
+    content = msgspec.json.encode(told | ({"fingerprint": fingerprint} if fingerprint else {}))
     fresh = path.with_suffix(".new")
     fresh.write_bytes(content)
     fresh.replace(path)

@@ -9,12 +9,14 @@ from urllib.parse import quote
 import msgspec
 
 from hanse.client.resources import (
+    AccessKey,
     Application,
     ComponentOutline,
     Dataset,
     Derived,
     Grant,
     GrantUse,
+    Group,
     Inspection,
     Invitation,
     InvitationState,
@@ -22,10 +24,14 @@ from hanse.client.resources import (
     JobEvents,
     JobProblem,
     Joined,
+    LoginSession,
+    Me,
     Member,
     ModelVersion,
     Node,
     OfferedDataset,
+    OneTimeLink,
+    Person,
     Pipeline,
     PipelineComment,
     PipelinePage,
@@ -33,6 +39,7 @@ from hanse.client.resources import (
     Project,
     Report,
     SavedPipeline,
+    User,
 )
 from hanse.core.clauses import Clauses
 from hanse.core.differences import Change
@@ -423,6 +430,163 @@ def _terms(
     body |= {} if until is None else {"until": until}
     body |= {} if disclosure_limit is None else {"disclosure_limit": disclosure_limit}
     return body | ({} if clauses is None else {"clauses": msgspec.to_builtins(clauses)})
+
+
+def me() -> Call[Me]:
+    """Who calls, and what may that do?"""
+    return Call("GET", "/v1/session", Me)
+
+
+def log_in(name: str, password: str, code: str = "") -> Call[Me]:
+    """Log in; the session's token comes as a cookie. `code` is one of the authenticator, where there is one."""
+    return Call("POST", "/v1/session", Me, {"name": name, "password": password, "code": code})
+
+
+def log_out() -> Call[Any]:
+    """End the session that asks."""
+    return Call("DELETE", "/v1/session", Any)
+
+
+def sessions(everybody: bool = False) -> Call[tuple[LoginSession, ...]]:
+    """List one's own live sessions, or everybody's."""
+    query = {"everybody": "true"} if everybody else {}
+    return Call("GET", "/v1/sessions", tuple[LoginSession, ...], query={**query, "limit": "1000"})
+
+
+def end_session(session_id: str) -> Call[Any]:
+    """End a session."""
+    return Call("DELETE", f"/v1/sessions/{_part(session_id)}", Any)
+
+
+def users(after: str = "", limit: int = 1000) -> Call[tuple[User, ...]]:
+    """List accounts by name, those after a name."""
+    return Call("GET", "/v1/users", tuple[User, ...], query={"after": after, "limit": str(limit)})
+
+
+def user(name: str) -> Call[User]:
+    """Show an account by name or id."""
+    return Call("GET", f"/v1/users/{_part(name)}", User)
+
+
+def add_user(name: str, groups: list[str], email: str = "") -> Call[OneTimeLink]:
+    """Make an account; the link is where its user chooses a password."""
+    return Call("POST", "/v1/users", OneTimeLink, {"name": name, "groups": groups, "email": email})
+
+
+def change_user(name: str, email: str | None = None, must_change: bool | None = None) -> Call[User]:
+    """Change an account's address, or make its user choose another password."""
+    body = {"email": email, "must_change": must_change}
+    said = {key: value for key, value in body.items() if value is not None}
+    return Call("PATCH", f"/v1/users/{_part(name)}", User, said)
+
+
+def disable_user(name: str) -> Call[User]:
+    """Shut an account; its sessions and keys end at once."""
+    return Call("POST", f"/v1/users/{_part(name)}/disable", User, {})
+
+
+def enable_user(name: str) -> Call[User]:
+    """Open a disabled account again."""
+    return Call("POST", f"/v1/users/{_part(name)}/enable", User, {})
+
+
+def unlock_user(name: str) -> Call[User]:
+    """Forget an account's failed logins."""
+    return Call("POST", f"/v1/users/{_part(name)}/unlock", User, {})
+
+
+def reset_user(name: str, totp: bool = False) -> Call[OneTimeLink]:
+    """Make a link where the user chooses a new password; `totp` takes a lost authenticator away, too."""
+    return Call("POST", f"/v1/users/{_part(name)}/reset", OneTimeLink, {"totp": totp})
+
+
+def setup_link() -> Call[OneTimeLink]:
+    """Make the link with which the first administrator is set up."""
+    return Call("POST", "/v1/setup/links", OneTimeLink, {})
+
+
+def choose_password(code: str, password: str) -> Call[Any]:
+    """Choose a password with the code of a one-time link."""
+    return Call("POST", "/v1/password", Any, {"code": code, "password": password})
+
+
+def set_up(code: str, name: str, password: str, email: str = "") -> Call[Me]:
+    """Make the first administrator with the code of the set-up link."""
+    return Call("POST", "/v1/setup", Me, {"code": code, "name": name, "password": password, "email": email})
+
+
+def permissions() -> Call[tuple[str, ...]]:
+    """List everything that a group can permit."""
+    return Call("GET", "/v1/permissions", tuple[str, ...])
+
+
+def groups() -> Call[tuple[Group, ...]]:
+    """List the groups with their permissions and people."""
+    return Call("GET", "/v1/groups", tuple[Group, ...])
+
+
+def add_group(name: str, permissions: dict[str, str]) -> Call[Group]:
+    """Make a group: permission → own or all."""
+    return Call("POST", "/v1/groups", Group, {"name": name, "permissions": permissions})
+
+
+def change_group(name: str, permissions: dict[str, str]) -> Call[Group]:
+    """Give a group other permissions."""
+    return Call("PUT", f"/v1/groups/{_part(name)}", Group, {"permissions": permissions})
+
+
+def remove_group(name: str) -> Call[Any]:
+    """Remove a group."""
+    return Call("DELETE", f"/v1/groups/{_part(name)}", Any)
+
+
+def add_to_group(name: str, user: str) -> Call[Any]:
+    """Put a user into a group."""
+    return Call("PUT", f"/v1/groups/{_part(name)}/users/{_part(user)}", Any)
+
+
+def remove_from_group(name: str, user: str) -> Call[Any]:
+    """Take a user out of a group."""
+    return Call("DELETE", f"/v1/groups/{_part(name)}/users/{_part(user)}", Any)
+
+
+def project_people(project: str) -> Call[tuple[Person, ...]]:
+    """List who of this organisation works in a project."""
+    return Call("GET", f"/v1/projects/{_part(project)}/people", tuple[Person, ...])
+
+
+def add_project_person(project: str, user: str) -> Call[Any]:
+    """Let a user work in a project."""
+    return Call("PUT", f"/v1/projects/{_part(project)}/people/{_part(user)}", Any)
+
+
+def remove_project_person(project: str, user: str) -> Call[Any]:
+    """Let a user work in a project no longer."""
+    return Call("DELETE", f"/v1/projects/{_part(project)}/people/{_part(user)}", Any)
+
+
+def keys() -> Call[tuple[AccessKey, ...]]:
+    """List one's own access keys."""
+    return Call("GET", "/v1/keys", tuple[AccessKey, ...], query={"limit": "1000"})
+
+
+def add_key(
+    name: str, scopes: dict[str, str], networks: list[str] | None = None, expires_at: str | None = None
+) -> Call[AccessKey]:
+    """Make an access key with some of one's own permissions; its text is in this answer only."""
+    body: dict[str, Any] = {"name": name, "scopes": scopes, "networks": networks or []}
+    body |= {} if expires_at is None else {"expires_at": expires_at}
+    return Call("POST", "/v1/keys", AccessKey, body)
+
+
+def rotate_key(key_id: str, overlap_s: int = 86400) -> Call[AccessKey]:
+    """Give a key a new secret; the one before goes on working for a while."""
+    return Call("POST", f"/v1/keys/{_part(key_id)}/rotate", AccessKey, {"overlap_s": overlap_s})
+
+
+def revoke_key(key_id: str) -> Call[Any]:
+    """End a key."""
+    return Call("DELETE", f"/v1/keys/{_part(key_id)}", Any)
 
 
 def _part(text: str) -> str:

@@ -13,7 +13,8 @@ import msgspec
 
 from hanse.client import calls
 from hanse.client.calls import Call
-from hanse.client.directory import node_down, read_address, read_token
+from hanse.client.directory import NodeAddress, node_down, read_address, read_token
+from hanse.client.login import Login, read_login
 from hanse.client.refusal import read_refusal
 from hanse.client.resources import Job, JobEvent
 from hanse.core.faults import fault
@@ -48,13 +49,20 @@ def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P], 
 
 
 class AsyncClient:
-    """A node's REST interface as coroutines. Use it as an async context."""
+    """A node's REST interface as coroutines. Use it as an async context.
 
-    def __init__(self, directory: Path) -> None:
+    With a `login` it speaks to a node on another machine, whose certificate must be the one that was seen then.
+    """
+
+    def __init__(self, directory: Path, login: Login | None = None) -> None:
+        here = read_address(directory) if login is None else NodeAddress(login.url, fingerprint=login.fingerprint)
         self._directory = directory
-        self._address = read_address(directory).rest
+        self._address = here.rest
+        seen = bytes.fromhex(here.fingerprint)
         self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {read_token(directory)}"}, trust_env=False
+            headers={"Authorization": f"Bearer {read_token(directory) if login is None else login.key}"},
+            connector=aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(seen)) if seen else None,
+            trust_env=False,
         )
 
     @property
@@ -206,6 +214,35 @@ class AsyncClient:
     report = _asked(calls.report)
     models = _asked(calls.models)
     model = _asked(calls.model)
+    me = _asked(calls.me)
+    log_in = _asked(calls.log_in)
+    sessions = _asked(calls.sessions)
+    end_session = _asked(calls.end_session)
+    users = _asked(calls.users)
+    user = _asked(calls.user)
+    add_user = _asked(calls.add_user)
+    change_user = _asked(calls.change_user)
+    disable_user = _asked(calls.disable_user)
+    enable_user = _asked(calls.enable_user)
+    unlock_user = _asked(calls.unlock_user)
+    reset_user = _asked(calls.reset_user)
+    setup_link = _asked(calls.setup_link)
+    choose_password = _asked(calls.choose_password)
+    set_up = _asked(calls.set_up)
+    permissions = _asked(calls.permissions)
+    groups = _asked(calls.groups)
+    add_group = _asked(calls.add_group)
+    change_group = _asked(calls.change_group)
+    remove_group = _asked(calls.remove_group)
+    add_to_group = _asked(calls.add_to_group)
+    remove_from_group = _asked(calls.remove_from_group)
+    project_people = _asked(calls.project_people)
+    add_project_person = _asked(calls.add_project_person)
+    remove_project_person = _asked(calls.remove_project_person)
+    keys = _asked(calls.keys)
+    add_key = _asked(calls.add_key)
+    rotate_key = _asked(calls.rotate_key)
+    revoke_key = _asked(calls.revoke_key)
 
 
 class Client:
@@ -214,12 +251,12 @@ class Client:
     The loop that speaks HTTP runs in a thread of its own until `close`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, login: Login | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hanse-client", daemon=True)
         self._thread.start()
         try:
-            self.asynchronous = self.wait(_open(directory))
+            self.asynchronous = self.wait(_open(directory, login))
         except BaseException:
             self._stop()
             raise
@@ -324,15 +361,49 @@ class Client:
     report = _awaited(calls.report)
     models = _awaited(calls.models)
     model = _awaited(calls.model)
+    me = _awaited(calls.me)
+    log_in = _awaited(calls.log_in)
+    sessions = _awaited(calls.sessions)
+    end_session = _awaited(calls.end_session)
+    users = _awaited(calls.users)
+    user = _awaited(calls.user)
+    add_user = _awaited(calls.add_user)
+    change_user = _awaited(calls.change_user)
+    disable_user = _awaited(calls.disable_user)
+    enable_user = _awaited(calls.enable_user)
+    unlock_user = _awaited(calls.unlock_user)
+    reset_user = _awaited(calls.reset_user)
+    setup_link = _awaited(calls.setup_link)
+    choose_password = _awaited(calls.choose_password)
+    set_up = _awaited(calls.set_up)
+    permissions = _awaited(calls.permissions)
+    groups = _awaited(calls.groups)
+    add_group = _awaited(calls.add_group)
+    change_group = _awaited(calls.change_group)
+    remove_group = _awaited(calls.remove_group)
+    add_to_group = _awaited(calls.add_to_group)
+    remove_from_group = _awaited(calls.remove_from_group)
+    project_people = _awaited(calls.project_people)
+    add_project_person = _awaited(calls.add_project_person)
+    remove_project_person = _awaited(calls.remove_project_person)
+    keys = _awaited(calls.keys)
+    add_key = _awaited(calls.add_key)
+    rotate_key = _awaited(calls.rotate_key)
+    revoke_key = _awaited(calls.revoke_key)
 
 
 def connect(directory: Path | str) -> Client:
-    """Return a client of the node whose directory this is. Raises HanseError when no node runs there."""
-    return Client(Path(directory).expanduser())
+    """Return a client of the node whose directory this is, or of the one that `hanse login` knows if none is there.
+
+    Raises HanseError when no node runs there.
+    """
+    folder = Path(directory).expanduser()
+    known = None if (folder / "token").exists() else read_login()
+    return Client(folder, known)
 
 
-async def _open(directory: Path) -> AsyncClient:
-    return AsyncClient(directory)
+async def _open(directory: Path, login: Login | None) -> AsyncClient:
+    return AsyncClient(directory, login)
 
 
 async def _next(source: AsyncIterator[JobEvent]) -> JobEvent | None:

@@ -8,11 +8,15 @@ from hanse.core.faults import HanseError, fault
 
 
 class NodeAddress(msgspec.Struct, frozen=True):
-    """`node.json`: the node's REST address, its party port, its process."""
+    """`node.json`: the node's REST address, its party port, its process.
+
+    `fingerprint` is the SHA-256 of the certificate of REST in hexadecimal, empty where it speaks plain HTTP.
+    """
 
     rest: str
     party: str = ""
     pid: int = 0
+    fingerprint: str = ""
 
 
 def read_address(directory: Path) -> NodeAddress:

@@ -393,3 +393,88 @@ class ModelVersion(msgspec.Struct, frozen=True):
     path: str | None = None
     sha256: str | None = None
     manifest: dict[str, Any] | None = None
+
+
+class User(msgspec.Struct, frozen=True):
+    """An account. `state` is active, disabled or locked (until `locked_until`)."""
+
+    id: str
+    name: str
+    state: str
+    groups: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    email: str = ""
+    totp: bool = False
+    must_change: bool = False
+    has_password: bool = False
+    locked_until: str | None = None
+    created_at: str = ""
+    login_at: str | None = None
+
+
+class OneTimeLink(msgspec.Struct, frozen=True):
+    """A link that works once, for a day: the first administrator's, or where a user chooses its password."""
+
+    code: str
+    link: str
+    user: User | None = None
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A user by name."""
+
+    id: str
+    name: str
+
+
+class Group(msgspec.Struct, frozen=True):
+    """What the people of a group may do: permission → own or all."""
+
+    name: str
+    permissions: dict[str, str]
+    people: tuple[Person, ...] = ()
+    created_at: str = ""
+
+
+class LoginSession(msgspec.Struct, frozen=True):
+    """Somebody who is logged in."""
+
+    id: str
+    user: str
+    address: str
+    agent: str
+    created_at: str
+    seen_at: str
+    ends_at: str
+    current: bool = False
+
+
+class AccessKey(msgspec.Struct, frozen=True):
+    """A key that programs call with. `key` is its text, only in the answer that made it."""
+
+    id: str
+    name: str
+    user: str
+    scopes: dict[str, str]
+    networks: tuple[str, ...] = ()
+    per_minute: int = 0
+    created_at: str = ""
+    expires_at: str | None = None
+    used_at: str | None = None
+    revoked_at: str | None = None
+    previous_until: str | None = None
+    key: str = ""
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who calls, and how far each of its permissions reaches."""
+
+    id: str
+    name: str
+    kind: str
+    user: str
+    permissions: dict[str, str]
+    projects: tuple[str, ...] = ()
+    must_change: bool = False
+    session: str = ""
+    csrf: str = ""

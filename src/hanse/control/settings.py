@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from hanse.core.faults import HanseError, fault
+from hanse.core.faults import fault
 
 SECRETS = frozenset({"HANSE_DATABASE", "HANSE_TOKEN"})
 """Variables of the node's environment that hold secrets and that none of its processes needs."""
@@ -26,7 +26,9 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What a node needs to know before it starts.
 
     `party_host` is where the party port listens, `advertise` what partners dial (`bank.example:9443`, or a host alone;
-    empty: the listening address). `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
+    empty: the listening address). REST on other than the loopback address is TLS: with the PEM files `rest_certificate`
+    and `rest_key`, or with a certificate of the organisation's root; `rest_names` are its names beside `rest_host`.
+    `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
     Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
     after `keep_jobs_days`, 0 never.
     `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
@@ -38,6 +40,9 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     node: Title = "node-1"
     rest_host: str = "127.0.0.1"
     rest_port: Port = 8480
+    rest_names: tuple[str, ...] = ()
+    rest_certificate: str = ""
+    rest_key: str = ""
     party_host: str = "0.0.0.0"  # noqa: S104 (the party port is what partners reach; it admits pinned certificates only)
     party_port: Port = 9443
     advertise: str = ""
@@ -57,6 +62,11 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     region: Annotated[str, msgspec.Meta(max_length=64)] = ""
     contact: Annotated[str, msgspec.Meta(max_length=200)] = ""
     pool: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+    @property
+    def encrypts_rest(self) -> bool:
+        """Whether REST is TLS: always where another machine could listen in."""
+        return bool(self.rest_certificate) or not is_loopback(self.rest_host)
 
     @property
     def database_url(self) -> str:
@@ -84,11 +94,12 @@ def load_settings(
         settings = msgspec.convert(values, NodeSettings, strict=False, builtin_types=(Path,))
     except msgspec.ValidationError as error:
         raise fault("settings.invalid", f"{error} (node.toml, HANSE_* or the command line)") from error
-    _demand_loopback(settings.rest_host)
+    if bool(settings.rest_certificate) != bool(settings.rest_key):
+        raise fault("settings.invalid", "rest_certificate and rest_key are said together or not at all")
     return settings
 
 
-KEPT = ("organisation", "node", "rest_host", "rest_port", "party_host", "party_port", "advertise")
+KEPT = ("organisation", "node", "rest_host", "rest_port", "rest_names", "party_host", "party_port", "advertise")
 """What a second start of the same node must know: who it is, and where its partners and its people find it."""
 
 
@@ -119,21 +130,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise fault("settings.invalid", f"{path.name}: {error}") from error
 
 
-def _demand_loopback(host: str) -> None:
-    if host != "localhost" and not _is_loopback(host):
-        raise _no_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether an address can be reached from this machine only."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _no_loopback(host: str) -> HanseError:
-    return fault(
-        "settings.invalid",
-        f"rest_host is {host!r}: the administrator's port may be reached from this machine only",
-        "leave rest_host at 127.0.0.1 and reach it through ssh -L",
-    )

@@ -33,8 +33,7 @@ def test_a_second_start_is_the_same_node_at_the_same_place(tmp_path: Path) -> No
         ({"organisation": "bank", "party_port": 70000}, "party_port"),
         ({"organisation": "bank", "party_port": "nine"}, "party_port"),
         ({"organisation": "bank", "colour": "red"}, "colour"),
-        ({"organisation": "bank", "rest_host": "192.0.2.1"}, "rest_host"),
-        ({"organisation": "bank", "rest_host": "example.org"}, "rest_host"),
+        ({"organisation": "bank", "rest_certificate": "chain.pem"}, "rest_key"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, given: dict[str, Any], word: str) -> None:
@@ -56,3 +55,21 @@ def test_where_the_node_may_dial_is_a_list_also_in_the_environment(tmp_path: Pat
     spoken = {"HANSE_OUTBOUND_ALLOW": "10.0.0.0/8, db.bank.example"}
     assert load_settings(tmp_path, given, spoken).outbound_allow == ("10.0.0.0/8", "db.bank.example")
     assert load_settings(tmp_path, given, {}).outbound_allow == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "encrypted"),
+    [
+        ({}, False),
+        ({"rest_host": "localhost"}, False),
+        ({"rest_host": "::1"}, False),
+        ({"rest_host": "192.0.2.1"}, True),
+        ({"rest_host": "0.0.0.0"}, True),  # noqa: S104 (every address)
+        ({"rest_host": "node.example"}, True),
+        ({"rest_certificate": "a.pem", "rest_key": "a.key"}, True),
+    ],
+)
+def test_rest_that_another_machine_can_hear_is_encrypted(
+    tmp_path: Path, given: dict[str, str], encrypted: bool
+) -> None:
+    assert load_settings(tmp_path, {"organisation": "bank", **given}, {}).encrypts_rest is encrypted

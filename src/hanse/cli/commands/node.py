@@ -22,6 +22,9 @@ Organisation = Annotated[
 PartyHost = Annotated[str | None, typer.Option(help="Address on which partners are listened to.", metavar="ADDRESS")]
 PartyPort = Annotated[int | None, typer.Option(help="Port for partners; 0: any free one.", min=0, max=65535)]
 Advertise = Annotated[str | None, typer.Option(help="What partners dial, if not that.", metavar="HOST[:PORT]")]
+RestHost = Annotated[
+    str | None, typer.Option(help="Address for people and programs; other than loopback it is TLS.", metavar="ADDRESS")
+]
 RestPort = Annotated[int | None, typer.Option(help="Port of this machine's commands; 0: any.", min=0, max=65535)]
 
 
@@ -32,13 +35,15 @@ def up(
     party_host: PartyHost = None,
     party_port: PartyPort = None,
     advertise: Advertise = None,
+    rest_host: RestHost = None,
     rest_port: RestPort = None,
 ) -> None:
     """Run the node until it is interrupted.
 
-    The first start makes the organisation's keys, which never leave the directory. Partners reach the party port
-    over mutual TLS; commands on this machine reach the other port, which listens on 127.0.0.1 only. Later starts
-    remember names, ports and addresses: they are in the directory's node.toml, and options win over it.
+    The first start makes the organisation's keys, which never leave the directory, and shows the first administrator's
+    one-time link. Partners reach the party port over mutual TLS; commands reach the other port, on 127.0.0.1 unless
+    --rest-host says otherwise. Later starts remember names, ports and addresses: they are in the directory's node.toml,
+    and options win over it.
     """
     from hanse.cli.node import serve  # noqa: PLC0415 (loads database and servers, which no other command needs)
 
@@ -47,6 +52,7 @@ def up(
         "party_host": party_host,
         "party_port": party_port,
         "advertise": advertise,
+        "rest_host": rest_host,
         "rest_port": rest_port,
     }
     serve(directory.expanduser(), given)

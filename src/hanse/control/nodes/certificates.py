@@ -6,6 +6,8 @@ another's. The root signs the certificates of its nodes, and those are all that 
 
 import datetime as dt
 import hashlib
+import ipaddress
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from cryptography import x509
@@ -31,6 +33,9 @@ CERTIFICATES_BYTES = 16 << 10
 
 ROOT_VALID = dt.timedelta(days=365 * 20)
 NODE_VALID = dt.timedelta(days=365 * 2)
+REST_VALID = dt.timedelta(days=397)
+"""The longest that browsers accept of a server."""
+
 NODE_RENEW = dt.timedelta(days=180)
 """At a start with less than this left, the node issues itself a new certificate under the same root."""
 
@@ -84,6 +89,32 @@ def sign_node(node: NodeId, key: Key, root: Certificate, root_key: Key, now: dt.
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
+
+
+def sign_rest(
+    names: Iterable[str], key: Key, root: Certificate, root_key: Key, now: dt.datetime | None = None
+) -> Certificate:
+    """Return the certificate of a node's REST interface, for browsers and clients: its names and addresses."""
+    now = now or dt.datetime.now(dt.UTC)
+    said = list(dict.fromkeys(names))
+    subject = x509.Name([*root.subject, x509.NameAttribute(NameOID.COMMON_NAME, said[0][:64])])
+    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+    return (
+        _begin(subject, root.subject, key, now, REST_VALID)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general(name) for name in said]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
+        .sign(root_key, hashes.SHA256())
+    )
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _begin(

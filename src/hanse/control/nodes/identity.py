@@ -66,7 +66,7 @@ def load_token(directory: Path) -> str:
     """Return the administrator's token, made at the first start, in a file that only its owner reads."""
     path = directory / "token"
     if not path.exists():
-        _write_private(path.with_suffix(".new"), secrets.token_urlsafe(32).encode())
+        write_private(path.with_suffix(".new"), secrets.token_urlsafe(32).encode())
         path.with_suffix(".new").replace(path)
     return path.read_text("ascii").strip()
 
@@ -78,8 +78,8 @@ def _create(directory: Path, keys: Path, name: str) -> None:
     fresh.mkdir(mode=0o700)
     root_key = new_key()
     root = sign_root(name, root_key)
-    _write_private(fresh / ROOT_KEY, key_to_pem(root_key))
-    _write_private(fresh / ROOT, to_pem(root).encode())
+    write_private(fresh / ROOT_KEY, key_to_pem(root_key))
+    write_private(fresh / ROOT, to_pem(root).encode())
     _issue(fresh, NodeId(new_id("node")))
     fresh.rename(keys)
 
@@ -90,7 +90,7 @@ def _issue(keys: Path, node: NodeId) -> None:
     key = new_key()
     leaf = sign_node(node, key, root, key_from_pem((keys / ROOT_KEY).read_bytes()))
     for name, content in ((CHAIN, (to_pem(leaf) + to_pem(root)).encode()), (NODE_KEY, key_to_pem(key))):
-        _write_private(keys / f"{name}.new", content)
+        write_private(keys / f"{name}.new", content)
         (keys / f"{name}.new").replace(keys / name)
 
 
@@ -116,7 +116,8 @@ def _read(keys: Path) -> Identity:
     )
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
