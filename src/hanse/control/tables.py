@@ -25,6 +25,7 @@ from hanse.control.users.tables import (
     Ticket,
     User,
 )
+from hanse.control.uploads.tables import Upload
 
 TABLES: tuple[type[Base], ...] = (
     AccessKey,
@@ -67,6 +68,7 @@ TABLES: tuple[type[Base], ...] = (
     Task,
     Ticket,
     Turnstile,
+    Upload,
     User,
     UserSession,
     Vote,

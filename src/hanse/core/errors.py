@@ -295,11 +295,35 @@ The file is not there.
 Check the path.
 请检查路径。
 
+422 dataset.archive
+The archive cannot be used.
+压缩文件不可用。
+Pack exactly one CSV or Parquet file, without a password.
+请仅打包一个 CSV 或 Parquet 文件，且不加密码。
+
+413 dataset.bomb
+The file unpacks to more than is allowed.
+文件解压后超过允许的大小。
+Unpack it yourself and register what is in it.
+请自行解压后登记其中的文件。
+
 422 dataset.column_type
 A column is neither numbers nor text.
 某列既不是数值也不是文本。
 Leave the column out of the file, or convert it.
 请从文件中去掉该列，或转换其类型。
+
+422 dataset.columns
+The dataset has no such column.
+数据集没有该列。
+Name columns of its schema.
+请填写数据集中存在的列。
+
+409 dataset.consequences
+What deleting the dataset takes with it has changed.
+删除该数据集的影响已发生变化。
+Look at the consequences again, then confirm them.
+请重新查看影响范围后再确认。
 
 422 dataset.damaged
 The file is damaged or incomplete.
@@ -397,6 +421,24 @@ The file does not fit into the memory given.
 Give the node more memory.
 请为节点分配更多内存。
 
+409 dataset.newest
+The newest version of a dataset cannot be retired.
+不能停用数据集的最新版本。
+Refresh the dataset first, or delete it.
+请先刷新数据集，或删除整个数据集。
+
+409 dataset.no_source
+The source of the dataset is not there to be read again.
+数据集的来源无法再次读取。
+Name a file, or upload one.
+请指定文件，或重新上传。
+
+404 dataset.no_version
+The dataset has no such version.
+该数据集没有此版本。
+List its versions.
+请查看数据集的版本列表。
+
 422 dataset.not_finite
 A number is not finite.
 存在非有限数值。
@@ -414,6 +456,12 @@ A line has more or fewer cells than the header.
 某行的列数与表头不一致。
 Correct the line, or export the data again.
 请更正该行，或重新导出数据。
+
+422 dataset.sheet
+The sheet cannot be read.
+无法读取该工作表。
+Name a sheet of the workbook, with a header in its first row.
+请指定工作簿中存在且首行为表头的工作表。
 
 404 dataset.unknown
 There is no such dataset.
@@ -1542,6 +1590,54 @@ The authenticator's code is wrong.
 身份验证器的验证码错误。
 Check the clocks of the device and of the node.
 请检查设备与节点的时钟。
+
+422 upload.chunk
+The chunk does not fit into the upload.
+分块与上传任务不符。
+Send chunks of at most 4 MiB, up to the size that was said at the beginning.
+每个分块不超过 4 MiB，总长不超过开始时声明的大小。
+
+409 upload.complete
+The upload is complete already.
+该上传已完成。
+Register it as a dataset.
+请将其登记为数据集。
+
+422 upload.damaged
+What arrived is not what was sent.
+收到的内容与发送的不一致。
+Send it again.
+请重新发送。
+
+409 upload.incomplete
+The upload is not complete.
+上传尚未完成。
+Send the rest, then complete it.
+请继续上传剩余部分并完成。
+
+409 upload.offset
+The chunk does not begin where the upload stopped.
+分块起始位置与已接收的位置不一致。
+Ask how much is there, and go on from there.
+请查询已接收的字节数，并从该处继续。
+
+429 upload.quota
+You have too much uploaded that is not registered.
+未登记的上传过多。
+Register or remove some of it.
+请先登记或删除部分上传。
+
+413 upload.too_large
+The file is too large to upload, or empty.
+文件过大或为空，无法上传。
+Put it on the node's machine, below a folder of the setting `data_paths`.
+请将文件放到节点机器上 `data_paths` 所列的目录中。
+
+404 upload.unknown
+There is no such upload.
+没有该上传任务。
+Begin a new one; uploads that nobody touches are removed after a week.
+请重新上传；一周未继续的上传会被清除。
 
 409 user.last_administrator
 The last administrator cannot be removed.

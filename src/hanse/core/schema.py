@@ -7,14 +7,25 @@ import msgspec
 
 ColumnType = Literal["integer", "real", "text"]
 ColumnUse = Literal["id", "label", "feature"]
+IdType = Literal["free", "phone", "national_id", "email", "device"]
+Sensitivity = Literal["public", "internal", "sensitive", "identifier"]
+
+ID_FORM = 1
+"""Version of the rules by which ids of all types are normalised (docs/guides/en/datasets.md)."""
 
 
-class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One column: its name, the type of its values and what it is for."""
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One column: its name, the type of its values and what it is for.
+
+    An id also has a type and the version of the rules that normalised it: two tables whose ids differ in them do not
+    meet.
+    """
 
     name: str
     type: ColumnType
     use: ColumnUse = "feature"
+    id_type: IdType = "free"
+    id_form: int = ID_FORM
 
 
 class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +41,11 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def id(self) -> str:
         """Name of the id column."""
         return next(column.name for column in self.columns if column.use == "id")
+
+    @property
+    def id_type(self) -> tuple[IdType, int]:
+        """Type of the ids, and the version of its rules."""
+        return next((column.id_type, column.id_form) for column in self.columns if column.use == "id")
 
     @property
     def label(self) -> str | None:

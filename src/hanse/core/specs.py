@@ -11,7 +11,7 @@ import msgspec
 from hanse.core.faults import Fault
 from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.roles import PartyId
-from hanse.core.schema import Schema
+from hanse.core.schema import IdType, Schema
 from hanse.core.words import Label, Title
 
 PREDICT = "predict"
@@ -22,6 +22,8 @@ MOST_TASKS, MOST_INPUTS, MOST_PARTIES = 500, 50, 50
 
 PartyKey = Annotated[PartyId, msgspec.Meta(max_length=16)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Encoding = Literal["", "utf-8", "utf-16", "gbk", "gb18030"]
+Delimiter = Literal["", ",", ";", "\t", "|"]
 ArtefactKind = Literal["table", "model", "rule", "report"]
 
 
@@ -139,13 +141,28 @@ class AttemptResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
 
 class IngestSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`ingest.json`: read a CSV or Parquet file, check it, write a snapshot. A local attempt, without a gateway."""
+    """`ingest.json`: read a file, check it, write a snapshot. A local attempt, without a gateway.
+
+    `encoding` and `delimiter` are those of a CSV file, `sheet` that of a workbook; empty: look.
+    """
 
     source: str
     id_column: str
     directory: str
     label_column: str | None = None
     limits: Limits = Limits()
+    id_type: IdType = "free"
+    encoding: Encoding = ""
+    delimiter: Delimiter = ""
+    sheet: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+class Intake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`intake.json`, beside a snapshot: what was read. `misfits` counts the ids that do not look like their type."""
+
+    source_bytes: int
+    source_sha256: str
+    misfits: int = 0
 
 
 class ModelManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

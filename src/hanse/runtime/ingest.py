@@ -6,10 +6,14 @@ import msgspec
 
 from hanse.core.ids import JobId, TaskName
 from hanse.core.roles import GUEST
-from hanse.core.specs import Artefact, AttemptSpec, IngestSpec
+from hanse.core.specs import Artefact, AttemptSpec, IngestSpec, Intake
 from hanse.runtime import log
 from hanse.runtime.task import conclude
+from hanse.sdk.files import digest, write_file
+from hanse.sdk.identifiers import count_misfits
 from hanse.sdk.ingest import ingest
+
+INTAKE = "intake.json"
 
 
 def main(path: str) -> int:
@@ -21,7 +25,11 @@ def main(path: str) -> int:
 
 
 async def _work(spec: IngestSpec) -> dict[str, Artefact]:
-    return {"table": ingest(spec)}
+    artefact = ingest(spec)
+    source = Path(spec.source)
+    intake = Intake(source.stat().st_size, digest(source), count_misfits(artefact, spec))
+    write_file(Path(spec.directory) / INTAKE, msgspec.json.encode(intake))
+    return {"table": artefact}
 
 
 def as_attempt(spec: IngestSpec) -> AttemptSpec:

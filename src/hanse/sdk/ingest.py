@@ -38,8 +38,9 @@ from hanse.core.specs import Artefact, IngestSpec
 from hanse.kernel import cells
 from hanse.sdk.engine import Bounds, connect, named, parquet, quote
 from hanse.sdk.files import digest, write_whole
+from hanse.sdk.identifiers import ascii_form, normalise_id, typed_form
 from hanse.sdk.sources import LINE_BYTES, NAME_THE_COLUMNS, Source, is_parquet, look, read_csv, read_parquet
-from hanse.sdk.survey import IdColumn, Profile, Survey, ascii_form, cell, normalise_id, profiles, survey
+from hanse.sdk.survey import IdColumn, Profile, Survey, cell, profiles, survey
 from hanse.sdk.table import ENCODING, FILE, SQL_TYPES
 
 __all__ = ["ID_BYTES", "ingest", "normalise_id"]
@@ -71,6 +72,7 @@ def ingest(spec: IngestSpec) -> Artefact:
         with connect([], directory, bounds) as engine, _said_plainly(source):
             found = read_parquet(engine, source, copy, spec.id_column) if is_parquet(source) else read_csv(source, copy)
             _check_names(found.names, spec)
+            found = _typed(found, spec)
             if not found.numbered and _at_once(found) < len(found.names):
                 found = _staged(engine, found, stage)
             schema, rows, query = _checked(engine, found, stage, spec)
@@ -80,6 +82,16 @@ def ingest(spec: IngestSpec) -> Artefact:
         copy.unlink(missing_ok=True)
         stage.unlink(missing_ok=True)
     return Artefact("table", str(path), digest(path), rows=rows, schema=schema)
+
+
+def _typed(found: Source, spec: IngestSpec) -> Source:
+    """Return the same rows with ids in the form of their type."""
+    if spec.id_type == "free":
+        return found
+    column = f"c{found.names.index(spec.id_column)}"
+    picks = f"* REPLACE ({typed_form(column, spec.id_type)} AS {column})"
+    numbered = found.numbered and f"(SELECT {picks} FROM {found.numbered})"
+    return replace(found, rows=f"(SELECT {picks} FROM {found.rows})", numbered=numbered)
 
 
 def _at_once(found: Source) -> int:
@@ -101,7 +113,7 @@ def _checked(engine: Engine, found: Source, stage: Path, spec: IngestSpec) -> tu
     """Check the rows, and return their schema, their number and the query of the snapshot."""
     id_index = found.names.index(spec.id_column)
     # a quarter of the memory is left beside the engine's; half of that for the hashes of 8 bytes
-    seen = survey(engine, found, id_index, spec.limits.memory_bytes // 64, _at_once(found))
+    seen = survey(engine, found, id_index, spec.limits.memory_bytes // 64, _at_once(found), spec.id_type)
     ids = seen.ids
     if ids.rows == 0:
         raise fault("dataset.empty", "the file has a header and no rows", "export the data again")
@@ -112,7 +124,7 @@ def _checked(engine: Engine, found: Source, stage: Path, spec: IngestSpec) -> tu
     columns, picks = [], []
     for index, name in enumerate(found.names):
         if index == id_index:
-            columns.append(Column(name, "text", "id"))
+            columns.append(Column(name, "text", "id", spec.id_type))
             picks.append(f"{_id_form(ids, f'c{index}')} AS {named(name)}")
             continue
         profile = known.get(index, Profile(0, 0, 0))
@@ -162,8 +174,9 @@ def _check_ids(engine: Engine, ids: IdColumn, column: str, name: str, found: Sou
         cause = f"the id in row {ids.longest_row} has {ids.longest} bytes, more than {ID_BYTES}"
         raise fault("dataset.id_long", cause, "check that the id column is the right one")
     if ids.form == "foreign":
+        plain = ascii_form(column) if ids.id_type == "free" else column
         engine.execute(
-            f"CREATE VIEW normalised_rows AS SELECT s.* REPLACE (coalesce(n.id, {ascii_form(column)}) AS {column}) "
+            f"CREATE VIEW normalised_rows AS SELECT s.* REPLACE (coalesce(n.id, {plain}) AS {column}) "
             f"FROM {found.numbered} s LEFT JOIN normalised n ON n.place = s.place"
         )
     if ids.repeats.found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -14,38 +12,24 @@ from arro3.core import Array, DataType
 from arro3.core import Table as ArrowTable
 from numpy.typing import NDArray
 
-from hanse.core.schema import ColumnType
+from hanse.core.schema import ColumnType, IdType
 from hanse.kernel import cells
 from hanse.kernel.ids import Ids, repeats
 from hanse.sdk.arrow import packed
 from hanse.sdk.engine import batches, texts
+from hanse.sdk.identifiers import SPACES, normalise_id
 from hanse.sdk.sources import Source
 
 IdForm = Literal["plain", "ascii", "foreign"]
 PROFILED_AT_ONCE = 32
-SPACES = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
-
-# Soft hyphen, joiners, zero-width spaces, direction marks, word joiners, byte order mark: invisible, and pasted along.
-INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 
 if TYPE_CHECKING:  # DuckDB complains on stderr of types that a name or an annotation still holds at exit
     Engine = duckdb.DuckDBPyConnection
 
 
-def normalise_id(text: str) -> str:
-    """Return the one form of an id in which organisations compare it (the rule of `hanse.sdk.ingest`)."""
-    visible = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return unicodedata.normalize("NFKC", visible.strip().lower())
-
-
 def cell(column: str) -> str:
     """Return the SQL of a cell of text without spaces at its ends; NULL when nothing is left."""
     return f"nullif(trim({column}, {SPACES}), '')"
-
-
-def ascii_form(column: str) -> str:
-    """Return the SQL of `normalise_id` for ids of ASCII without control characters."""
-    return f"lower(trim({column}, {SPACES}))"
 
 
 @dataclass(frozen=True)
@@ -124,6 +108,7 @@ class IdColumn:
 
     engine: Engine
     repeats: Repeats
+    id_type: IdType = "free"
     rows: int = 0
     form: IdForm = "plain"
     missing: int = 0
@@ -133,7 +118,7 @@ class IdColumn:
 
     def add(self, ids: Ids) -> None:
         """Look at the ids of the next rows."""
-        forms, foreign, replaced = in_normal_form(ids)
+        forms, foreign, replaced = in_normal_form(ids, self.id_type)
         if len(foreign):
             self._keep(foreign + self.rows, replaced)
             self.form = "foreign"
@@ -156,12 +141,16 @@ class IdColumn:
         self.engine.unregister("piece")
 
 
-def in_normal_form(ids: Ids) -> tuple[Ids, NDArray[np.int64], list[str]]:
-    """Return the ids by the rule of `normalise_id`; the rows that were not ASCII, and their forms."""
+def in_normal_form(ids: Ids, id_type: IdType = "free") -> tuple[Ids, NDArray[np.int64], list[str]]:
+    """Return the ids by the rule of `normalise_id`; the rows that were not ASCII, and their forms.
+
+    Ids of a type have their form already (`typed_form`) where they are ASCII.
+    """
     forms, foreign = ids.normalised()
+    forms = forms if id_type == "free" else ids
     if not len(foreign):
         return forms, foreign, []
-    replaced = [normalise_id(text) for text in forms.take(foreign).to_strings()]
+    replaced = [normalise_id(text, id_type) for text in forms.take(foreign).to_strings()]
     return forms.replaced(foreign, Ids.from_strings(replaced)), foreign, replaced
 
 
@@ -173,7 +162,9 @@ class Survey:
     cells: dict[int, cells.Survey] = field(default_factory=dict)
 
 
-def survey(engine: Engine, found: Source, id_index: int, most_ids: int, at_once: int) -> Survey:
+def survey(
+    engine: Engine, found: Source, id_index: int, most_ids: int, at_once: int, id_type: IdType = "free"
+) -> Survey:
     """Read the id column and all columns of unknown type, `at_once` of them in a pass.
 
     The engine's table `normalised` (made here) takes the forms of ids that are not ASCII. Uniqueness of more than
@@ -182,7 +173,7 @@ def survey(engine: Engine, found: Source, id_index: int, most_ids: int, at_once:
     engine.execute("CREATE TEMP TABLE normalised (place BIGINT, id VARCHAR)")
     unknown = [index for index, kind in enumerate(found.types) if kind is None and index != id_index]
     columns = [id_index, *unknown]
-    result = Survey(IdColumn(engine, Repeats(most_ids)))
+    result = Survey(IdColumn(engine, Repeats(most_ids), id_type))
     for start in range(0, len(columns), at_once):
         part = columns[start : start + at_once]
         picks = ", ".join(f"c{index}" for index in part)
@@ -191,7 +182,7 @@ def survey(engine: Engine, found: Source, id_index: int, most_ids: int, at_once:
     ids = result.ids
     while ids.repeats.again():
         for one in texts(engine.cursor(), f"SELECT c{id_index} FROM {found.rows}"):
-            ids.repeats.add(in_normal_form(one)[0].hashes())
+            ids.repeats.add(in_normal_form(one, id_type)[0].hashes())
     return result
 
 

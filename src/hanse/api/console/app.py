@@ -24,6 +24,7 @@ from hanse.api.console import (
     pipelines,
     projects,
     sessions,
+    uploads,
     users,
 )
 from hanse.api.console.security import Guard
@@ -33,6 +34,7 @@ ROUTERS = (
     node.router,
     members.router,
     datasets.router,
+    uploads.router,
     projects.router,
     grants.router,
     applications.router,
