@@ -125,7 +125,9 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     release = version("hanse")
     courier = Courier(database, peers)
     membership = Membership(database, identity, peers, PairingDoorbell(), release)
-    registration = Registration(settings.directory, database, _limits(settings, 1))
+    registration = Registration(
+        settings.directory, database, _limits(settings, 1), tuple(map(Path, settings.data_paths))
+    )
     desk = JobDesk(
         database,
         gateway,

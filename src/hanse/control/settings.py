@@ -31,6 +31,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
     Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
     after `keep_jobs_days`, 0 never.
+    `data_paths` are the folders of this machine from which people with a session may register files.
     `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
     `region`, `contact` and `pool` (of machines) are what the node tells its members.
     """
@@ -62,6 +63,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     region: Annotated[str, msgspec.Meta(max_length=64)] = ""
     contact: Annotated[str, msgspec.Meta(max_length=200)] = ""
     pool: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    data_paths: tuple[str, ...] = ()
 
     @property
     def encrypts_rest(self) -> bool:
@@ -84,6 +86,8 @@ def load_settings(
     words = os.environ if environment is None else environment
     fields = {field.name for field in msgspec.structs.fields(NodeSettings)} - {"directory"}
     spoken: dict[str, Any] = {name: words[key] for name in fields if (key := f"HANSE_{name.upper()}") in words}
+    if "data_paths" in spoken:
+        spoken["data_paths"] = [path for path in spoken["data_paths"].split(os.pathsep) if path]
     if "outbound_allow" in spoken:
         spoken["outbound_allow"] = spoken["outbound_allow"].replace(",", " ").split()
     chosen = {name: value for name, value in (given or {}).items() if value is not None}

@@ -15,6 +15,7 @@ from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.control.sessions.tables import UserSession
+from hanse.control.uploads.tables import Upload
 from hanse.control.users.tables import (
     Failure,
     Group,
@@ -25,7 +26,6 @@ from hanse.control.users.tables import (
     Ticket,
     User,
 )
-from hanse.control.uploads.tables import Upload
 
 TABLES: tuple[type[Base], ...] = (
     AccessKey,

@@ -25,11 +25,14 @@ def main(path: str) -> int:
 
 
 async def _work(spec: IngestSpec) -> dict[str, Artefact]:
-    artefact = ingest(spec)
-    source = Path(spec.source)
+    return {"table": _take_in(spec)}
+
+
+def _take_in(spec: IngestSpec) -> Artefact:
+    artefact, source = ingest(spec), Path(spec.source)
     intake = Intake(source.stat().st_size, digest(source), count_misfits(artefact, spec))
     write_file(Path(spec.directory) / INTAKE, msgspec.json.encode(intake))
-    return {"table": artefact}
+    return artefact
 
 
 def as_attempt(spec: IngestSpec) -> AttemptSpec:

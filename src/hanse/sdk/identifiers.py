@@ -105,5 +105,7 @@ def count_misfits(artefact: Artefact, spec: IngestSpec) -> int:
     bounds = Bounds(spec.limits.threads, spec.limits.memory_bytes // 4 * 3)
     fits = looks_right(named(artefact.schema.id), spec.id_type)
     with connect([path], path.parent, bounds) as engine:
-        row = engine.execute(f"SELECT count(*) FILTER (NOT coalesce({fits}, false)) FROM {parquet(path)}").fetchall()
-    return int(row[0][0])
+        rows = (
+            engine.sql(f"FROM {parquet(path)}").aggregate(f"count(*) FILTER (NOT coalesce({fits}, false))").fetchall()
+        )
+    return int(rows[0][0])

@@ -13,7 +13,7 @@ from hanse.control.nodes.identity import Identity
 
 
 class Receipt(NamedTuple):
-    """`statement` is JSON; `signature` (ECDSA with SHA-256, base64) is over its bytes, by the key of the node's certificate."""
+    """`statement` is JSON; `signature` (base64) is ECDSA with SHA-256 over its bytes, by the node's certified key."""
 
     statement: str
     signature: str

@@ -101,9 +101,7 @@ class Registration:
             cause = f"where {snapshot.dataset.name!r} came from is not there to be read again"
             raise fault("dataset.no_source", cause)
         again = path or ("" if upload else snapshot.version.source)
-        return await self.take(
-            caller, snapshot.dataset.name, again, reading, upload=upload, policy=policy, known=True
-        )
+        return await self.take(caller, snapshot.dataset.name, again, reading, upload=upload, policy=policy, known=True)
 
     def receive(self, caller: Caller, upload_id: str, offset: int, chunk: bytes, sha256: str) -> Upload:
         """Take the next chunk of an upload: it is on the disk when this returns."""
@@ -268,7 +266,9 @@ def admitted(caller: Caller, path: Path, allowed: Iterable[Path]) -> Path:
     if real is None or not path.is_absolute() or not any(real.is_relative_to(root) for root in roots):
         named = ", ".join(map(str, roots)) or "none"
         raise fault(
-            "dataset.path", f"{path} is no file below a folder of this node that data may come from", f"these are: {named}"
+            "dataset.path",
+            f"{path} is no file below a folder of this node that data may come from",
+            f"these are: {named}",
         )
     _demand_file(real)
     return real

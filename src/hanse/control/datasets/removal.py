@@ -46,7 +46,7 @@ def foresee(session: Session, directory: Path, caller: Caller, name: str) -> Con
 
 
 def remove(session: Session, directory: Path, caller: Caller, name: str, digest: str) -> Consequences:
-    """Delete a dataset with the consequences that were shown as `digest`. Its files go after the transaction, by `clear`.
+    """Delete a dataset with the consequences shown as `digest`. Its files go after the transaction, by `clear`.
 
     Raises `dataset.consequences` when they are others now.
     """

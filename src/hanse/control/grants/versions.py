@@ -29,7 +29,7 @@ def settle(session: Session, before: Schema, snapshot: Snapshot) -> list[str]:
     A grant ends when a column that it names is gone or of another type; when the id or the label is, all do.
     """
     change = compare(before, snapshot.version.schema)
-    ended = []
+    ended: list[str] = []
     for grant in standing_grants(session, snapshot.dataset.id):
         covered = set(before.names if grant.columns is None else before.only(grant.columns).names)
         if covered & set(change.broken):

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0008"
+down_revision = "0003"
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -19,7 +19,9 @@ def upgrade() -> None:
     op.create_index("ix_datasets_owner", "datasets", ["owner"])
     op.add_column("dataset_versions", sa.Column("reading", sa.Text(), nullable=True))
     op.add_column("dataset_versions", sa.Column("source_bytes", NUMBER, nullable=False, server_default="0"))
-    op.add_column("dataset_versions", sa.Column("source_sha256", sa.String(length=64), nullable=False, server_default=""))
+    op.add_column(
+        "dataset_versions", sa.Column("source_sha256", sa.String(length=64), nullable=False, server_default="")
+    )
     op.add_column("dataset_versions", sa.Column("misfits", NUMBER, nullable=False, server_default="0"))
     op.add_column("dataset_versions", sa.Column("retired_at", sa.String(length=24), nullable=True))
     op.create_table(
