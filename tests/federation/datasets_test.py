@@ -127,3 +127,24 @@ def test_a_person_names_files_of_the_allowed_folders_only(tmp_path: Path) -> Non
     with pytest.raises(HanseError, match=r"dataset\.path"):
         admitted(ann, open_ / "people.csv", [])
     assert admitted(LOCAL, closed / "people.csv", []) == closed / "people.csv"
+
+
+async def test_partners_hear_that_a_deleted_dataset_is_no_longer_theirs_to_use(
+    open_house: Any, until: Any, tmp_path: Path
+) -> None:
+    bank, operator = await open_house("bank"), await open_house("operator")
+    await bank.pair(operator)
+    project = await bank.ask("POST", "/projects", {"name": "credit", "members": ["operator"]})
+    await operator.ask("POST", f"/projects/{project['id']}/accept")
+    path = tmp_path / "people.csv"
+    path.write_text("id,age\na,1\n")
+    await operator.ask("POST", "/datasets", {"name": "people", "path": str(path), "id_column": "id"})
+    await operator.ask("POST", "/grants", {"dataset": "people", "project": "credit"})
+
+    async def offered() -> list[str]:
+        return [d["name"] for d in await bank.ask("GET", f"/projects/{project['id']}/datasets")]
+
+    await until(offered, ["people"])
+    seen = await operator.ask("GET", "/datasets/people/consequences")
+    await operator.ask("DELETE", f"/datasets/people?digest={seen['digest']}")
+    await until(offered, [])

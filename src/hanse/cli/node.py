@@ -126,7 +126,11 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     courier = Courier(database, peers)
     membership = Membership(database, identity, peers, PairingDoorbell(), release)
     registration = Registration(
-        settings.directory, database, _limits(settings, 1), tuple(map(Path, settings.data_paths))
+        settings.directory,
+        database,
+        _limits(settings, 1),
+        tuple(map(Path, settings.data_paths)),
+        identity.organisation,
     )
     desk = JobDesk(
         database,

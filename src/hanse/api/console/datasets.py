@@ -235,7 +235,7 @@ async def delete_dataset(
 
 def _delete(registration: Registration, caller: Caller, name: str, digest: str) -> removal.Consequences:
     with registration.database.write() as session:
-        seen = removal.remove(session, registration.directory, caller, name, digest)
+        seen = removal.remove(session, registration.directory, caller, name, digest, registration.organisation)
     registration.tidy(seen.dataset)
     removal.clear(registration.directory, seen)
     return seen

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from hanse.control.settings import environment_of_child
 from hanse.control.uploads import service as uploads
 from hanse.control.uploads.tables import Upload
 from hanse.core.faults import HanseError, fault
-from hanse.core.ids import DatasetId, new_id
+from hanse.core.ids import DatasetId, OrganisationId, new_id
 from hanse.core.specs import Artefact, AttemptResult, IngestSpec, Intake, Limits
 
 DATA, LOG, ORDER, INTAKE = "data", "log", "ingest.json", "intake.json"
@@ -44,6 +45,7 @@ class Registration:
     database: Database
     limits: Limits = field(default_factory=Limits)
     data_paths: tuple[Path, ...] = ()
+    organisation: OrganisationId = field(default_factory=lambda: OrganisationId(""))
     _chunks: threading.Lock = field(default_factory=threading.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reader: asyncio.subprocess.Process | None = None
@@ -205,7 +207,7 @@ class Registration:
         folder = (self.directory / noted.artefact.path).parent
         try:
             with self.database.write() as session:
-                snapshot = _enter(session, noted)
+                snapshot = _enter(session, noted, self.organisation)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -229,7 +231,7 @@ class _Noted(NamedTuple):
     upload: str
 
 
-def _enter(session: Session, noted: _Noted) -> Snapshot:
+def _enter(session: Session, noted: _Noted, me: OrganisationId) -> Snapshot:
     """Note a snapshot as the version of its dataset, and settle what that means for grants and for the upload."""
     snapshot = datasets.record(
         session,
@@ -241,7 +243,7 @@ def _enter(session: Session, noted: _Noted) -> Snapshot:
         reading=noted.reading,
         intake=noted.intake,
         policy=noted.policy,
-        settle=settle,
+        settle=partial(settle, me=me),
     )
     if noted.upload:
         uploads.take(session, noted.caller, noted.upload)

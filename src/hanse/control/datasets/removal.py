@@ -13,7 +13,7 @@ from hanse.control.datasets import service as datasets
 from hanse.control.datasets.tables import DatasetVersion
 from hanse.control.grants.versions import end, standing_grants
 from hanse.core.faults import fault
-from hanse.core.ids import DatasetId
+from hanse.core.ids import DatasetId, OrganisationId
 
 KEPT = "kept"
 
@@ -45,7 +45,9 @@ def foresee(session: Session, directory: Path, caller: Caller, name: str) -> Con
     return msgspec.structs.replace(seen, digest=hashlib.sha256(msgspec.json.encode(seen)).hexdigest())
 
 
-def remove(session: Session, directory: Path, caller: Caller, name: str, digest: str) -> Consequences:
+def remove(
+    session: Session, directory: Path, caller: Caller, name: str, digest: str, me: OrganisationId
+) -> Consequences:
     """Delete a dataset with the consequences shown as `digest`. Its files go after the transaction, by `clear`.
 
     Raises `dataset.consequences` when they are others now.
@@ -54,7 +56,7 @@ def remove(session: Session, directory: Path, caller: Caller, name: str, digest:
     if seen.digest != digest:
         raise fault("dataset.consequences", f"what goes with {seen.name!r} has changed since it was shown")
     for grant in standing_grants(session, seen.dataset):
-        end(session, grant)
+        end(session, grant, me)
     dataset = datasets.find_for(session, caller, name, change=True).dataset
     datasets.erase(session, caller, dataset, ended_grants=seen.grants, kept=seen.kept)
     return seen

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import LOCAL, Caller, visible
@@ -167,7 +167,7 @@ def find_version(session: Session, caller: Caller, name: str, number: int) -> Sn
 def list_datasets(session: Session, caller: Caller = LOCAL, after: str = "", limit: int = 1000) -> list[Snapshot]:
     """Return the datasets that a caller may see at their newest version, by name, those after a name."""
     newest = (DatasetVersion.dataset == Dataset.id) & (DatasetVersion.number == Dataset.version)
-    query: Select[Any] = select(Dataset, DatasetVersion).join(DatasetVersion, newest)
+    query: Any = select(Dataset, DatasetVersion).join(DatasetVersion, newest)
     query = query.where(Dataset.deleted_at.is_(None), Dataset.name > after).order_by(Dataset.name).limit(limit)
     rows = session.execute(visible(query, caller, Permission.DATASETS_READ, owner=Dataset.owner))
     return [Snapshot(dataset, version) for dataset, version in rows]

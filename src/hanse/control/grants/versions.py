@@ -22,7 +22,7 @@ def standing_grants(session: Session, dataset: DatasetId) -> Sequence[Grant]:
     return session.scalars(query).all()
 
 
-def settle(session: Session, before: Schema, snapshot: Snapshot) -> list[str]:
+def settle(session: Session, before: Schema, snapshot: Snapshot, me: OrganisationId) -> list[str]:
     """Make the grants of a dataset hold for its new version; return the ids of those that end.
 
     A grant of all columns is one of the columns that there were, so that an added one is granted by nobody by mistake.
@@ -33,7 +33,7 @@ def settle(session: Session, before: Schema, snapshot: Snapshot) -> list[str]:
     for grant in standing_grants(session, snapshot.dataset.id):
         covered = set(before.names if grant.columns is None else before.only(grant.columns).names)
         if covered & set(change.broken):
-            end(session, grant)
+            end(session, grant, me)
             ended.append(grant.id)
         elif change.added and grant.columns is None:
             _narrow(session, grant, before.names)
@@ -58,8 +58,8 @@ def _narrow(session: Session, grant: Grant, columns: tuple[str, ...]) -> None:
     )
 
 
-def end(session: Session, grant: Grant) -> None:
+def end(session: Session, grant: Grant, me: OrganisationId) -> None:
     """Take a grant back and tell the project; what ends it is audited by the caller."""
     grant.revoked_at = now()
-    for partner in projects.partners(session, grant.project, OrganisationId("")):
+    for partner in projects.partners(session, grant.project, me):
         outbox.write(session, partner, GrantRevoked(grant.id))
