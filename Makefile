@@ -68,6 +68,8 @@ test: .stamps/dev .stamps/kernel ## unit and integration tests of Rust and Pytho
 
 test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30 minutes)
 	$(call tier,deep,this tier holds no test)
+	$(say) "postgres  the suite of the control plane again, on a PostgreSQL of its own"
+	@PYTHONPATH=tests $(PY) -m pytest -q -p postgresql -n $(WORKERS) -m 'not deep and not e2e and not sqlite' src/hanse/control src/hanse/api tests/control tests/federation tests/faults tests/security
 
 e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the command line
 	$(call tier,e2e and not deep,this tier holds no test,--dist loadfile)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import String, select
+from sqlalchemy import String, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hanse.control.audit import service as audit
@@ -111,6 +111,7 @@ def test_objects_outlive_their_transaction(database: Database) -> None:
     assert counter.value == 7
 
 
+@pytest.mark.sqlite
 def test_a_database_that_cannot_be_opened_is_told_as_such(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'absent' / 'test.db'}")
     with pytest.raises(HanseError) as caught, database.read() as session:
@@ -118,6 +119,7 @@ def test_a_database_that_cannot_be_opened_is_told_as_such(tmp_path: Path) -> Non
     assert caught.value.fault.code == "database.unopened"
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_told_as_such_and_nothing_of_the_transaction_is_kept(database: Database) -> None:
     def fill() -> None:
         with database.write() as session:
@@ -144,3 +146,10 @@ def test_audit_lines_are_numbered_and_can_be_neither_changed_nor_removed(databas
         session.get_one(AuditLine, 1).actor = "somebody else"
     with pytest.raises(RuntimeError), database.write() as session:
         session.delete(session.get_one(AuditLine, 1))
+
+
+def test_what_postgresql_says_is_told_in_the_catalogues_words() -> None:
+    gone = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(HanseError) as caught, gone.read() as session:
+        session.scalar(text("SELECT 1"))
+    assert caught.value.fault.code == "database.away"

@@ -247,6 +247,12 @@ This release has no such component.
 Check the name, or bring the nodes to one release.
 请检查名称，或统一各节点版本。
 
+503 database.away
+The database server cannot be reached.
+无法连接数据库服务器。
+Wait for it or start it; the node goes on by itself when it is back, and nothing that was confirmed is lost.
+请等待或启动数据库；恢复后节点会自动继续，已确认的内容不会丢失。
+
 500 database.broken
 The node's database is damaged, or is no database.
 节点数据库已损坏或不是数据库文件。
@@ -277,11 +283,17 @@ The database may not be written.
 Check who owns the node's directory and whether the disk is mounted read-only.
 请检查节点目录的属主，以及磁盘是否只读挂载。
 
+500 database.refused
+The database server does not let this node work.
+数据库服务器拒绝本节点的访问。
+Check the address, user, password and rights in the setting `database`.
+请检查设置项 `database` 中的地址、用户、密码与权限。
+
 500 database.too_old
 The database software is too old.
 数据库软件版本过旧。
-Use a Python whose SQLite is 3.35 or newer.
-请使用自带 SQLite 3.35 或更新版本的 Python。
+Use a Python whose SQLite is 3.35 or newer, or PostgreSQL 13 or newer.
+请使用自带 SQLite 3.35 或更新版本的 Python，或 PostgreSQL 13 及以上版本。
 
 500 database.unopened
 The database cannot be opened.

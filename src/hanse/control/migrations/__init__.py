@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from hanse.control.database import Database, explain
 from hanse.core.faults import fault
@@ -29,7 +29,6 @@ def upgrade(database: Database) -> None:
                 raise fault("database.newer", f"the database is at revision {', '.join(sorted(found - known))}")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except OperationalError as error:
-        raise explain(error) from error
     except DatabaseError as error:
-        raise fault("database.broken", f"{error.orig}") from error
+        said = explain(error)
+        raise fault("database.broken", f"{error.orig}") if said is error else said from error

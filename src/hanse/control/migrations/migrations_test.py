@@ -49,6 +49,7 @@ def test_a_database_of_a_newer_release_is_left_alone(database: Database) -> None
     assert _revision(database) == "9999"
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path) -> None:
     (tmp_path / "hanse.db").write_text("this is not a database, and it is long enough to have a header" * 4)
     broken = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
