@@ -46,7 +46,10 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "user list, user show, user add, user disable, user enable, user unlock, user reset, user setup-link, "
     named += "user setup, user choose-password, group list, group permissions, group add, group change, group remove, "
     named += "group add-user, group remove-user, session list, session end, "
-    named += "key list, key add, key rotate, key revoke"
+    named += "key list, key add, key rotate, key revoke, "
+    named += (
+        "member invitations, member revoke, member show, member withdraw, project add, project leave, project remove"
+    )
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

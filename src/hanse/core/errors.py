@@ -949,6 +949,12 @@ There were too many failed logins.
 Wait as long as the answer says; an administrator can end the waiting.
 请按响应中的时间等待；管理员可以解除等待。
 
+409 member.kept
+The organisation was not revoked: it was not confirmed.
+未吊销该组织：未得到确认。
+Say so with --yes, or answer yes.
+请使用 --yes 参数，或在提示时回答“是”。
+
 409 member.name_taken
 The name of the organisation is taken.
 组织名称已被占用。

@@ -12,6 +12,7 @@ from hanse.api.console.shapes import Asked, Title, WithSchema, view_schema
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
+from hanse.control.grants import applications
 from hanse.control.grants import service as grants
 from hanse.control.jobs import parting
 from hanse.control.nodes.identity import Identity
@@ -172,6 +173,7 @@ def _accept(caller: Caller, database: Database, me: Identity, name: str) -> Proj
         projects.accept(session, caller, me, project.id)
         for partner in sorted(set(projects.partners(session, project.id, me.organisation)) - before):
             grants.offer_all(session, project.id, partner)
+            applications.publish_all(session, me.organisation, project.id, partner)
         return _view(session, project)
 
 

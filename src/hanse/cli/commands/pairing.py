@@ -72,9 +72,19 @@ def list_members(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = Fal
     """List the organisations that this node knows, and whether they can be reached."""
     with connect(directory) as client:
         found = client.members()
-    heads = ("organisation", "state", "reachable", "latency", "address", "release", "last seen", "pair fingerprint")
+    heads = (
+        "organisation",
+        "state",
+        "reachable",
+        "latency",
+        "address",
+        "region",
+        "release",
+        "certificate",
+        "last seen",
+    )
     rows = [
-        (m.organisation, m.state, _reach(m), _latency(m), m.address, m.version, m.last_seen, m.pair_fingerprint)
+        (m.organisation, m.state, _reach(m), _latency(m), m.address, m.region, m.version, _certificate(m), m.last_seen)
         for m in found
     ]
     show(found, as_json, lambda console: draw_table(console, heads, rows, "No members yet. Start with: hanse invite"))
@@ -122,6 +132,61 @@ def resume(
     _show_member(member, as_json, "resumed")
 
 
+@members.command(epilog="Example: hanse member revoke operator --reason 'The contract has ended.'")
+def revoke(
+    organisation: Annotated[str, typer.Argument(help="Name or id of the organisation.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    reason: Annotated[str, typer.Option(help="Why; kept in the list of revocations.", metavar="TEXT")] = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Trust an organisation no longer, for good. Jobs with it end; only a new pairing lets it in again."""
+    with connect(directory) as client:
+        member = find_member(client, organisation)
+        if not yes:
+            question = f"Trust {member.organisation} no longer? Only a new pairing lets it in again."
+            _ask(question, "member.kept", "say so on the command line: --yes")
+        client.revoke_member(member.organisation_id, reason)
+        member = find_member(client, member.organisation_id)
+    _show_member(member, as_json, "revoked")
+
+
+@members.command("show", epilog="Example: hanse member show operator")
+def show_member(
+    organisation: Annotated[str, typer.Argument(help="Name or id of the organisation.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that this node knows of an organisation: how it stands, how it is reached, what it says of itself."""
+    with connect(directory) as client:
+        member = find_member(client, organisation)
+    show(member, as_json, lambda console: draw_facts(console, _facts(member)))
+
+
+@members.command("invitations", epilog="Example: hanse member invitations")
+def list_invitations(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """List your invitations, newest first. Their codes were shown once and are not kept."""
+    with connect(directory) as client:
+        found = client.invitations()
+    rows = [(one.id, one.state, one.created_at, one.expires_at, one.used_by) for one in found]
+    heads = ("number", "state", "made", "valid until", "used by")
+    show(
+        found, as_json, lambda console: draw_table(console, heads, rows, "No invitations. Make one with: hanse invite")
+    )
+
+
+@members.command(epilog="Example: hanse member withdraw 5f2c9a7d01b4e6c8")
+def withdraw(
+    invitation: Annotated[str, typer.Argument(help="Its number: hanse member invitations.", metavar="NUMBER")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Make an invitation worthless that nobody has come with."""
+    with connect(directory) as client:
+        found = client.withdraw_invitation(invitation)
+    show(found, as_json, lambda console: console.print(f"[green]✓[/] invitation {escape(found.id)} withdrawn"))
+
+
 def find_member(client: Client, organisation: str) -> Member:
     """Return a member by name or id. Raises HanseError with the names that there are."""
     known = client.members()
@@ -162,16 +227,13 @@ def _ask_to_join(found: Inspection) -> None:
     _ask(f"Did {found.organisation} read you the same fingerprint, and do you want to join?")
 
 
-def _ask(question: str) -> None:
+def _ask(
+    question: str, code: str = "pairing.unconfirmed", way: str = "compare it and hand it over: --fingerprint"
+) -> None:
     if not sys.stdin.isatty():
-        raise fault(
-            "pairing.unconfirmed",
-            "nobody can be asked: the input is no terminal",
-            "compare the fingerprint and hand it over: --fingerprint",
-            step="compare fingerprints",
-        )
+        raise fault(code, "nobody can be asked: the input is no terminal", way)
     if not typer.confirm(question, err=True):
-        raise fault("pairing.unconfirmed", "you said no", step="compare fingerprints")
+        raise fault(code, "you said no")
 
 
 def _demand_match(organisation: str, shown: tuple[str, ...], expected: str | None) -> None:
@@ -195,6 +257,31 @@ def _reach(member: Member) -> str:
 
 def _latency(member: Member) -> str:
     return "" if member.latency_ms is None else f"{member.latency_ms:.1f} ms"
+
+
+def _certificate(member: Member) -> str:
+    """Say until when the certificate holds that the member showed last."""
+    return member.certificate_until[:10]
+
+
+def _facts(member: Member) -> tuple[tuple[str, object], ...]:
+    median = "" if member.latency_median_ms is None else f" (median {member.latency_median_ms:.1f} ms)"
+    return (
+        ("organisation", member.organisation),
+        ("id", member.organisation_id),
+        ("state", member.state),
+        ("paired", member.paired_at),
+        ("pair fingerprint", member.pair_fingerprint),
+        ("address", member.address),
+        ("reachable", f"yes, since {member.connected_since}" if member.connected else "no"),
+        ("latency", _latency(member) + median),
+        ("last seen", member.last_seen or ""),
+        ("certificate until", member.certificate_until),
+        ("release", member.version or ""),
+        ("region", member.region),
+        ("contact", member.contact),
+        ("pool", member.pool),
+    )
 
 
 def _show_member(member: Member, as_json: bool, done: str) -> None:
