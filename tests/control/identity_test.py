@@ -440,7 +440,7 @@ async def test_people_work_in_projects(house: House) -> None:
     user = await house.hire("wu", "modeller")
     with house.gate.database.write() as session:
         identity = load_identity(house.gate.directory, "bank")
-        project = projects.create(session, identity, "loans", []).id
+        project = projects.create(session, LOCAL, identity, "loans", []).id
     async with house.enter("wu") as wu, house.local() as local:
         assert code_of(await wu.get(f"/v1/projects/{project}/people")) == (404, "project.unknown")
         assert code_of(await wu.put(f"/v1/projects/{project}/people/wu")) == (403, "access.denied")

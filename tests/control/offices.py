@@ -288,7 +288,8 @@ class Office:
         session.add(Project(id=PROJECT, name="risk", owner=IDS["bank"], created_at=now()))
         session.flush()
         for name, organisation in IDS.items():
-            session.add(ProjectMember(project=PROJECT, organisation=organisation, name=name, state="accepted"))
+            place = ProjectMember(project=PROJECT, organisation=organisation, name=name, state="accepted", agreed=1)
+            session.add(place)
             if organisation != self.me:
                 session.add(
                     Member(
