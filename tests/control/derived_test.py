@@ -14,7 +14,7 @@ from hanse.control.derived import reading as readings
 from hanse.control.derived import service as derived
 from hanse.control.grants import enforcement
 from hanse.control.grants.tables import Grant
-from hanse.control.jobs import service
+from hanse.control.jobs import deriving, service
 from hanse.core.clauses import Clauses
 from hanse.core.faults import HanseError
 from hanse.core.ids import JobId, TaskName
@@ -42,7 +42,7 @@ def save(office: Office, job: JobId, name: str = "aligned") -> str:
     """Save the office's part; return the reference that pipelines name."""
 
     def write(session: Session) -> str:
-        return readings.PREFIX + derived.save(session, LOCAL, office.directory, name, job, ALIGN).digest
+        return readings.PREFIX + deriving.save(session, LOCAL, office.directory, name, job, ALIGN).digest
 
     return office.write(write)
 

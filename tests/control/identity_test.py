@@ -19,7 +19,7 @@ from sqlalchemy import select
 from hanse.api.console.app import create_app
 from hanse.api.console.security import COOKIE
 from hanse.control.access.callers import LOCAL
-from hanse.control.access.gate import Gate
+from hanse.control.admission.gate import Gate
 from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Database
 from hanse.control.migrations import upgrade

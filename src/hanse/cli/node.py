@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,10 +30,11 @@ from hanse.api.peer.jobs import answer as answer_job
 from hanse.cli.node_side import ControlSide, GatewayPeers, PairingDoorbell
 from hanse.cli.premises import address_written, claimed, explain
 from hanse.control.access.callers import NODE
-from hanse.control.access.gate import Gate, utc
+from hanse.control.admission.gate import Gate, utc
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
+from hanse.control.grants.versions import settle
 from hanse.control.jobs.attempts import RUNTIME
 from hanse.control.jobs.desk import JobDesk
 from hanse.control.jobs.parting import end_jobs
@@ -130,7 +132,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         database,
         _limits(settings, 1),
         tuple(map(Path, settings.data_paths)),
-        identity.organisation,
+        partial(settle, me=identity.organisation),
     )
     desk = JobDesk(
         database,

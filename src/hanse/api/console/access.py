@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import Depends, Request
 
 from hanse.control.access.callers import Caller
-from hanse.control.access.gate import Admission
 from hanse.control.access.permissions import Permission
+from hanse.control.admission.gate import Admission
 from hanse.core.faults import fault
 
 

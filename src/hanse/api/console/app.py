@@ -28,7 +28,7 @@ from hanse.api.console import (
     users,
 )
 from hanse.api.console.security import Guard
-from hanse.control.access.gate import Gate
+from hanse.control.admission.gate import Gate
 
 ROUTERS = (
     node.router,

@@ -12,13 +12,13 @@ from hanse.api.console.shapes import Asked, Title, WithSchema, view_schema
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
-from hanse.control.datasets import removal
 from hanse.control.datasets import service as datasets
 from hanse.control.datasets.receipts import Receipt, sign
 from hanse.control.datasets.registration import Registration
 from hanse.control.datasets.service import Snapshot, Words
 from hanse.control.datasets.tables import Reading
 from hanse.control.nodes.identity import Identity
+from hanse.control.removals import service as removal
 from hanse.core.faults import fault
 from hanse.core.schema import IdType, Sensitivity
 from hanse.core.specs import Delimiter, Encoding
@@ -227,15 +227,19 @@ def foresee_dataset_deletion(name: str, caller: Owner, registration: Rooms) -> C
 
 @router.delete("/datasets/{name}", operation_id="delete_dataset")
 async def delete_dataset(
-    name: str, caller: Owner, registration: Rooms, digest: Annotated[str, Query(max_length=64)]
+    name: str,
+    caller: Owner,
+    registration: Rooms,
+    me: Annotated[Identity, part(Identity)],
+    digest: Annotated[str, Query(max_length=64)],
 ) -> ConsequencesView:
     """Delete a dataset with the consequences that were shown under this digest."""
-    return _consequences(await asyncio.to_thread(_delete, registration, caller, name, digest))
+    return _consequences(await asyncio.to_thread(_delete, registration, caller, me, name, digest))
 
 
-def _delete(registration: Registration, caller: Caller, name: str, digest: str) -> removal.Consequences:
+def _delete(registration: Registration, caller: Caller, me: Identity, name: str, digest: str) -> removal.Consequences:
     with registration.database.write() as session:
-        seen = removal.remove(session, registration.directory, caller, name, digest, registration.organisation)
+        seen = removal.remove(session, registration.directory, caller, name, digest, me.organisation)
     registration.tidy(seen.dataset)
     removal.clear(registration.directory, seen)
     return seen

@@ -15,6 +15,7 @@ from hanse.control.database import Database
 from hanse.control.derived import reading
 from hanse.control.derived import service as derived
 from hanse.control.derived.tables import Derived
+from hanse.control.jobs.deriving import save
 from hanse.control.jobs.desk import JobDesk
 from hanse.core.faults import fault
 from hanse.core.ids import JobId, TaskName
@@ -75,7 +76,7 @@ def save_derived(asked: DerivedAsked, caller: Writer, database: Storage, desk: D
     """Keep this party's part of a table that a job made, with its lineage. The other parties save theirs."""
     with database.write() as session:
         what = (asked.name, JobId(asked.job), TaskName(asked.task), asked.port, asked.on_refresh)
-        row = derived.save(session, caller, desk.directory, *what)
+        row = save(session, caller, desk.directory, *what)
         return _view(row, reading.stand(session, desk.directory, row, now()))
 
 

@@ -10,8 +10,8 @@ from hanse.api.console.access import needs
 from hanse.api.console.parts import part
 from hanse.api.console.shapes import Asked, Title
 from hanse.control.access.callers import Caller
-from hanse.control.access.gate import Gate
 from hanse.control.access.permissions import Permission, Scope
+from hanse.control.admission.gate import Gate
 from hanse.control.keys import service as keys
 from hanse.control.keys.service import Made, Terms
 from hanse.control.keys.tables import AccessKey

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hanse.api.console.errors import answer_error, answer_fault, mistake
 from hanse.control.access.callers import LOCAL
-from hanse.control.access.gate import Admission, Gate
+from hanse.control.admission.gate import Admission, Gate
 from hanse.control.keys.service import PREFIX
 from hanse.control.sessions.service import anti_forgery
 from hanse.core.faults import Fault, HanseError, fault

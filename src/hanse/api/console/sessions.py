@@ -9,8 +9,8 @@ from hanse.api.console.access import signed_in
 from hanse.api.console.parts import part
 from hanse.api.console.security import COOKIE
 from hanse.api.console.shapes import Asked
-from hanse.control.access.gate import Admission, Gate, caller_of
 from hanse.control.access.permissions import Permission
+from hanse.control.admission.gate import Admission, Gate, caller_of
 from hanse.control.database import Database
 from hanse.control.sessions import service as sessions
 from hanse.control.sessions.tables import UserSession

@@ -11,8 +11,8 @@ from hanse.api.console.parts import part
 from hanse.api.console.sessions import MeView, agent_of, give_cookie, peer_of, view_me
 from hanse.api.console.shapes import Asked
 from hanse.control.access.callers import Caller
-from hanse.control.access.gate import Admission, Gate, caller_of
 from hanse.control.access.permissions import Permission
+from hanse.control.admission.gate import Admission, Gate, caller_of
 from hanse.control.nodes.identity import Identity
 from hanse.control.sessions import service as sessions
 from hanse.control.sessions.service import Opened

@@ -1,4 +1,4 @@
-"""`hanse grant change|show|uses`, `hanse application`: the clauses of a grant, and asking for one."""
+"""`hanse grant`, `hanse application`: what a project may use of one's own data, and asking a partner for its."""
 
 from typing import Annotated
 
@@ -7,23 +7,81 @@ import typer
 from rich.markup import escape
 
 from hanse.cli.commands.projects import find_project
-from hanse.cli.commands.projects import grants as commands
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_table, show
 from hanse.client import connect
+from hanse.client.resources import OfferedDataset
 from hanse.core.clauses import Clauses
 from hanse.core.faults import fault
 
+commands = typer.Typer(no_args_is_help=True, help="What a project may use of your own data. Enforced where it is used.")
 applications = typer.Typer(no_args_is_help=True, help="Ask a partner for data, and answer what partners ask.")
 
 Clause = Annotated[
     list[str] | None,
     typer.Option(help="A clause, once for each: uses=3, rate=10, window=day, minimum_group=50, components=psi,predict"),
 ]
-Column = Annotated[list[str] | None, typer.Option(help="A column; once for each. Without: all of them.")]
+Column = Annotated[
+    list[str] | None, typer.Option(help="A column; once for each. Without: all of them.", metavar="NAME")
+]
 Until = Annotated[str | None, typer.Option(help="Last day or moment, ISO 8601.", metavar="TIME")]
-Limit = Annotated[float | None, typer.Option(help="Disclosure limit, above 0.", min=0.0)]
+Limit = Annotated[
+    float | None,
+    typer.Option(help="How much a guest may learn from exact sums, above 0 (default 0.1; at 1, single rows).", min=0.0),
+]
 LISTS = frozenset({"components", "organisations"})
+
+
+@commands.command("add", epilog="Example: hanse grant add calls --project credit --column tenure --until 2026-12-31")
+def add_grant(
+    dataset: Annotated[str, typer.Argument(help="One of your datasets.")],
+    project: Annotated[str, typer.Option(help="Name or id of the project.")],
+    column: Column = None,
+    until: Until = None,
+    disclosure_limit: Limit = None,
+    clause: Clause = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Let a project use columns of a dataset. The guest, too, grants its own before a job may use it."""
+    with connect(directory) as client:
+        found = find_project(client, project)
+        grant = client.add_grant(dataset, found.id, column, until, disclosure_limit, read_clauses(clause))
+    what = ", ".join(column) if column else "all columns"
+    text = f"[green]✓[/] {escape(found.name)} may use {escape(what)} of [bold]{escape(dataset)}[/] [dim]({grant.id})[/]"
+    show(grant, as_json, lambda console: console.print(text))
+
+
+@commands.command("list", epilog="Example: hanse grant list --project credit")
+def list_grants(
+    project: Annotated[str | None, typer.Option(help="Instead: what all members grant to this project.")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """List what you have granted; with --project, what all of its members have."""
+    with connect(directory) as client:
+        if project is not None:
+            _show_offers(client.project_datasets(find_project(client, project).id), as_json)
+            return
+        found = client.grants()
+    heads = ("id", "dataset", "project", "columns", "until", "disclosure limit", "revoked")
+    rows = [
+        (g.id, g.dataset, g.project, ", ".join(g.columns or ()) or "all", g.until, g.disclosure_limit, g.revoked_at)
+        for g in found
+    ]
+    show(found, as_json, lambda console: draw_table(console, heads, rows, "You have granted nothing yet."))
+
+
+@commands.command(epilog="Example: hanse grant revoke grant-5f2c9a7d01b4e6c8")
+def revoke(
+    grant: Annotated[str, typer.Argument(help="Id of the grant: hanse grant list.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Take a grant back. No task may use the dataset under it from now on."""
+    with connect(directory) as client:
+        client.revoke_grant(grant)
+    show({"revoked": grant}, as_json, lambda console: console.print(f"[green]✓[/] {escape(grant)} revoked"))
 
 
 @commands.command(epilog="Example: hanse grant change grant-5f2c9a7d01b4e6c8 --clause uses=3 --clause components=psi")
@@ -133,3 +191,12 @@ def read_clauses(said: list[str] | None) -> Clauses:
         return msgspec.convert(values, Clauses, strict=False)
     except msgspec.ValidationError as error:
         raise fault("grant.clause", str(error), "write --clause uses=3; the guide to grants lists them") from error
+
+
+def _show_offers(offered: tuple[OfferedDataset, ...], as_json: bool) -> None:
+    heads = ("organisation", "dataset", "rows", "columns", "until", "disclosure limit")
+    rows = [
+        (o.organisation, o.name, f"{o.rows:,}", ", ".join(o.schema.features), o.until, o.disclosure_limit)
+        for o in offered
+    ]
+    show(offered, as_json, lambda console: draw_table(console, heads, rows, "Nothing is granted to it yet."))

@@ -1,4 +1,4 @@
-"""`hanse project`, `hanse grant`: who works together, and what of one's own data they may use."""
+"""`hanse project`: who works together."""
 
 from typing import Annotated
 
@@ -8,11 +8,10 @@ from rich.markup import escape
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_table, show
 from hanse.client import Client, connect
-from hanse.client.resources import OfferedDataset, Project, ProjectMember
+from hanse.client.resources import Project, ProjectMember
 from hanse.core.faults import fault
 
 projects = typer.Typer(no_args_is_help=True, help="Who works together.")
-grants = typer.Typer(no_args_is_help=True, help="What a project may use of your own data. Enforced where it is used.")
 
 
 @projects.command(epilog="Example: hanse project create credit --member operator --member retailer")
@@ -93,64 +92,6 @@ def list_projects(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = Fa
     show(found, as_json, lambda console: draw_table(console, heads, rows, empty))
 
 
-@grants.command("add", epilog="Example: hanse grant add calls --project credit --column tenure --until 2026-12-31")
-def add_grant(
-    dataset: Annotated[str, typer.Argument(help="One of your datasets.")],
-    project: Annotated[str, typer.Option(help="Name or id of the project.")],
-    column: Annotated[
-        list[str] | None, typer.Option(help="A column; once for each. Without: all of them.", metavar="NAME")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Last day or moment, ISO 8601.", metavar="TIME")] = None,
-    disclosure_limit: Annotated[
-        float | None,
-        typer.Option(
-            help="How much a guest may learn from exact sums, above 0 (default 0.1; at 1, single rows).", min=0.0
-        ),
-    ] = None,
-    directory: Directory = DEFAULT_DIRECTORY,
-    as_json: AsJson = False,
-) -> None:
-    """Let a project use columns of a dataset. The guest, too, grants its own before a job may use it."""
-    with connect(directory) as client:
-        found = find_project(client, project)
-        grant = client.add_grant(dataset, found.id, column, until, disclosure_limit)
-    what = ", ".join(column) if column else "all columns"
-    text = f"[green]✓[/] {escape(found.name)} may use {escape(what)} of [bold]{escape(dataset)}[/] [dim]({grant.id})[/]"
-    show(grant, as_json, lambda console: console.print(text))
-
-
-@grants.command("list", epilog="Example: hanse grant list --project credit")
-def list_grants(
-    project: Annotated[str | None, typer.Option(help="Instead: what all members grant to this project.")] = None,
-    directory: Directory = DEFAULT_DIRECTORY,
-    as_json: AsJson = False,
-) -> None:
-    """List what you have granted; with --project, what all of its members have."""
-    with connect(directory) as client:
-        if project is not None:
-            _show_offers(client.project_datasets(find_project(client, project).id), as_json)
-            return
-        found = client.grants()
-    heads = ("id", "dataset", "project", "columns", "until", "disclosure limit", "revoked")
-    rows = [
-        (g.id, g.dataset, g.project, ", ".join(g.columns or ()) or "all", g.until, g.disclosure_limit, g.revoked_at)
-        for g in found
-    ]
-    show(found, as_json, lambda console: draw_table(console, heads, rows, "You have granted nothing yet."))
-
-
-@grants.command(epilog="Example: hanse grant revoke grant-5f2c9a7d01b4e6c8")
-def revoke(
-    grant: Annotated[str, typer.Argument(help="Id of the grant: hanse grant list.")],
-    directory: Directory = DEFAULT_DIRECTORY,
-    as_json: AsJson = False,
-) -> None:
-    """Take a grant back. No task may use the dataset under it from now on."""
-    with connect(directory) as client:
-        client.revoke_grant(grant)
-    show({"revoked": grant}, as_json, lambda console: console.print(f"[green]✓[/] {escape(grant)} revoked"))
-
-
 def find_project(client: Client, project: str) -> Project:
     """Return a project by name or id. Raises HanseError with the names that there are."""
     known = client.projects()
@@ -168,15 +109,6 @@ def _tell_place(project: Project, member: ProjectMember) -> str:
     """Say how a member stands; one that has not agreed to the newest list of members yet, too."""
     behind = member.state == "accepted" and member.agreed < project.version
     return f"{member.organisation} ({member.state}{f' up to version {member.agreed}' if behind else ''})"
-
-
-def _show_offers(offered: tuple[OfferedDataset, ...], as_json: bool) -> None:
-    heads = ("organisation", "dataset", "rows", "columns", "until", "disclosure limit")
-    rows = [
-        (o.organisation, o.name, f"{o.rows:,}", ", ".join(o.schema.features), o.until, o.disclosure_limit)
-        for o in offered
-    ]
-    show(offered, as_json, lambda console: draw_table(console, heads, rows, "Nothing is granted to it yet."))
 
 
 def _show_project(project: Project, as_json: bool, done: str) -> None:

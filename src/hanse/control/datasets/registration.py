@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,14 +22,13 @@ from hanse.control.access.callers import LOCAL, NODE, Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
 from hanse.control.datasets import service as datasets
-from hanse.control.datasets.service import Policy, Snapshot
+from hanse.control.datasets.service import Policy, Settle, Snapshot
 from hanse.control.datasets.tables import Reading
-from hanse.control.grants.versions import settle
 from hanse.control.settings import environment_of_child
 from hanse.control.uploads import service as uploads
 from hanse.control.uploads.tables import Upload
 from hanse.core.faults import HanseError, fault
-from hanse.core.ids import DatasetId, OrganisationId, new_id
+from hanse.core.ids import DatasetId, new_id
 from hanse.core.specs import Artefact, AttemptResult, IngestSpec, Intake, Limits
 
 DATA, LOG, ORDER, INTAKE = "data", "log", "ingest.json", "intake.json"
@@ -39,13 +37,13 @@ LOG_TAIL_BYTES = 2000
 
 @dataclass
 class Registration:
-    """Registers datasets of the node in `directory`, one file at a time."""
+    """Registers datasets of the node in `directory`, one file at a time. `settle` as `datasets.record` has it."""
 
     directory: Path
     database: Database
     limits: Limits = field(default_factory=Limits)
     data_paths: tuple[Path, ...] = ()
-    organisation: OrganisationId = field(default_factory=lambda: OrganisationId(""))
+    settle: Settle | None = None
     _chunks: threading.Lock = field(default_factory=threading.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reader: asyncio.subprocess.Process | None = None
@@ -207,7 +205,7 @@ class Registration:
         folder = (self.directory / noted.artefact.path).parent
         try:
             with self.database.write() as session:
-                snapshot = _enter(session, noted, self.organisation)
+                snapshot = _enter(session, noted, self.settle)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -231,7 +229,7 @@ class _Noted(NamedTuple):
     upload: str
 
 
-def _enter(session: Session, noted: _Noted, me: OrganisationId) -> Snapshot:
+def _enter(session: Session, noted: _Noted, settle: Settle | None) -> Snapshot:
     """Note a snapshot as the version of its dataset, and settle what that means for grants and for the upload."""
     snapshot = datasets.record(
         session,
@@ -243,7 +241,7 @@ def _enter(session: Session, noted: _Noted, me: OrganisationId) -> Snapshot:
         reading=noted.reading,
         intake=noted.intake,
         policy=noted.policy,
-        settle=partial(settle, me=me),
+        settle=settle,
     )
     if noted.upload:
         uploads.take(session, noted.caller, noted.upload)

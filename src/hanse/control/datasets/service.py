@@ -28,6 +28,10 @@ class Snapshot(NamedTuple):
     version: DatasetVersion
 
 
+Settle = Callable[[Session, Schema, Snapshot], list[str]]
+"""Makes what relied on the columns that there were hold for a new version; returns the ids of what cannot."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """How the columns of one version differ from those of another, by name; `retyped` has another type or use."""
 
@@ -61,13 +65,12 @@ def record(
     reading: Reading | None = None,
     intake: Intake | None = None,
     policy: Policy = "same",
-    settle: Callable[[Session, Schema, Snapshot], list[str]] | None = None,
+    settle: Settle | None = None,
 ) -> Snapshot:
     """Note a fresh snapshot as version 1 of a new dataset, or as the next one of the dataset of that name.
 
     The same content again is the version that is there. Raises `dataset.differs` when the columns have changed beyond
-    the policy, `access.denied` when the dataset is somebody else's. `settle` makes what relies on the columns that
-    there were hold for the new version, and returns the ids of what cannot.
+    the policy, `access.denied` when the dataset is somebody else's.
     """
     before: Schema | None = None
     schema = _schema(artefact)

@@ -1,10 +1,8 @@
-"""Save what a task made under a name, list it, remove it. What it may be used for is in `reading`."""
+"""Keep derived datasets, list them, remove them. What one may be used for is in `reading`."""
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from sqlalchemy import Select, select
@@ -14,67 +12,28 @@ from hanse.control.access.callers import LOCAL, Caller, visible
 from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
 from hanse.control.datasets.tables import Dataset
-from hanse.control.derived.tables import Derived, OnRefresh, Source
-from hanse.control.grants.tables import DatasetRead
-from hanse.control.jobs import service as jobs
-from hanse.control.jobs.lineage import upstream
-from hanse.control.jobs.tables import Job, Task
+from hanse.control.derived.tables import Derived
 from hanse.core.faults import fault
-from hanse.core.ids import JobId, TaskName, new_id
 from hanse.core.specs import Artefact
-from hanse.core.times import now
 
 FOLDER = "derived"
 
 
-def save(
-    session: Session,
-    caller: Caller,
-    directory: Path,
-    name: str,
-    job_id: JobId,
-    task_name: TaskName,
-    port: str = "",
-    on_refresh: OnRefresh = "invalid",
-) -> Derived:
-    """Keep this party's part of a table under a name; the other parties save theirs. `directory` is the node's.
+def record(session: Session, caller: Caller, directory: Path, row: Derived) -> Derived:
+    """Keep `row`, its artefact moved into a folder of its own; return what is there when the same was kept before.
 
-    Saving the same output again, under whatever name, returns what is there. `port` may be left out where the task made
-    one table. Raises `job.unknown`, `job.unknown_task`, `derived.source`, `derived.name_taken`.
+    `directory` is the node's. Raises `derived.name_taken`.
     """
-    job = jobs.get_job(session, job_id)
-    caller.demand(Permission.PIPELINES_WRITE, project=job.project)
-    task = jobs.get_task(session, job.id, task_name)
-    port, made = _find_table(session, job, task, port)
-    digest = _digest(session, job, task, port)
-    known = session.scalar(select(Derived).where(Derived.digest == digest))
+    known = session.scalar(select(Derived).where(Derived.digest == row.digest))
     if known is not None:
         return known
     for kind in (Derived, Dataset):
-        if session.scalar(select(kind.id).where(kind.name == name)) is not None:
-            raise fault("derived.name_taken", f"{name!r} is taken")
-    sources = _list_sources(session, job, task)
-    row = Derived(
-        id=new_id("derived"),
-        name=name,
-        digest=digest,
-        project=job.project,
-        job=job.id,
-        task=task.name,
-        port=port,
-        component=task.component,
-        version=task.version,
-        settings_digest=_hash(job.spec.tasks[task.name]),
-        parties=dict(_organisations(session, job, task)),
-        sources=sources,
-        artefact=made,
-        on_refresh=on_refresh,
-        owner=caller.person,
-        created_at=now(),
-    )
-    row.artefact = _keep(directory, row.id, made)
+        if session.scalar(select(kind.id).where(kind.name == row.name)) is not None:
+            raise fault("derived.name_taken", f"{row.name!r} is taken")
+    row.artefact = _keep(directory, row.id, row.artefact)
     session.add(row)
-    audit.append(session, caller.id, "derived.save", row.id, name=name, job=job.id, task=task.name, digest=digest)
+    details = {"name": row.name, "job": row.job, "task": row.task, "digest": row.digest}
+    audit.append(session, caller.id, "derived.save", row.id, **details)
     session.flush()
     return row
 
@@ -106,43 +65,6 @@ def remove(session: Session, caller: Caller, directory: Path, name: str) -> Path
 def _seen_by(caller: Caller) -> Select[Derived]:
     query = select(Derived)
     return visible(query, caller, Permission.DATASETS_READ, owner=Derived.owner, project=Derived.project)
-
-
-def _find_table(session: Session, job: Job, task: Task, port: str) -> tuple[str, Artefact]:
-    kept = jobs.kept_attempt(session, job.id, task.name, job.me)
-    made = {} if kept is None or task.state != "succeeded" else kept.outputs
-    tables = {name: found for name, found in made.items() if found.kind == "table" and found.schema is not None}
-    if port in tables:
-        return port, tables[port]
-    if port or len(tables) != 1:
-        there = ", ".join(sorted(tables)) or "none"
-        raise fault("derived.source", f"task {task.name} of job {job.id} made these tables here: {there}")
-    return next(iter(tables.items()))
-
-
-def _list_sources(session: Session, job: Job, task: Task) -> tuple[Source, ...]:
-    query = select(DatasetRead).where(DatasetRead.job == job.id, DatasetRead.task.in_(upstream(job.spec, task.name)))
-    reads = list(session.scalars(query.order_by(DatasetRead.dataset, DatasetRead.version)))
-    names = {row.id: row.name for row in session.scalars(select(Dataset))}
-    found = {Source(r.dataset, names.get(r.dataset, r.dataset), r.version, r.grant): None for r in reads}
-    if not found:
-        raise fault("derived.source", f"no dataset of this party reached task {task.name} of job {job.id}")
-    return tuple(found)
-
-
-def _digest(session: Session, job: Job, task: Task, port: str) -> str:
-    """Return what names this output at every party: the job with all that made the output, and nothing of one side."""
-    made_by = {name: job.spec.tasks[name] for name in upstream(job.spec, task.name)}
-    return _hash([job.id, task.name, port, task.component, _organisations(session, job, task), made_by])
-
-
-def _organisations(session: Session, job: Job, task: Task) -> dict[Any, Any]:
-    everybody = jobs.organisations_of(session, job.id)
-    return {party: everybody[party] for party in sorted(task.parties)}
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
 def _keep(directory: Path, name: str, made: Artefact) -> Artefact:

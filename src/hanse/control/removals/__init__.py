@@ -1,0 +1,1 @@
+"""Taking a dataset away with all that relies on it."""
