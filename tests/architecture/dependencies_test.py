@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOADED_BY_OTHERS = frozenset({"httptools", "uvloop"})  # uvicorn takes them when they are there
+LOADED_BY_OTHERS = frozenset({"httptools", "uvloop", "psycopg"})  # uvicorn and SQLAlchemy take them when they are there
 
 
 @pytest.fixture

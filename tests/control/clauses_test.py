@@ -13,7 +13,7 @@ from tests.control.offices import IDS, PARTIES, Office, behaving, chain, reading
 
 from hanse.control.access.callers import LOCAL
 from hanse.control.grants import enforcement
-from hanse.control.grants.tables import Grant
+from hanse.control.grants.tables import Grant, GrantUse
 from hanse.core.clauses import Clauses
 from hanse.core.ids import JobId, TaskName
 from hanse.core.roles import host
@@ -94,7 +94,7 @@ async def test_a_rate_holds_within_its_window_and_not_beyond(trio: Trio) -> None
     assert "1 times within the last hour" in await refuse(trio, chain(data=reading()))
 
     def age(session: Session) -> None:
-        for use in session.query(enforcement.GrantUse):
+        for use in session.query(GrantUse):
             use.at = later(-3601)
 
     trio.telecom.write(age)

@@ -74,7 +74,7 @@ async def test_a_caller_has_so_many_streams_and_a_closed_one_makes_room(
     with pytest.raises(HanseError, match=r"stream\.too_many"):
         await live.stream_events(trio.bank.desk, LOCAL)
     await live.stream_events(trio.bank.desk, MODELLER)
-    await everything.aclose()  # type: ignore[union-attr]
+    await everything.aclose()  # type: ignore[attr-defined]
     await live.stream_events(trio.bank.desk, LOCAL)
 
 

@@ -1,5 +1,7 @@
 """No setting of a user makes the node dial into its own house, unless the node's owner has allowed it."""
 
+from collections.abc import Callable
+
 import pytest
 
 from hanse.core.addresses import Allowed, read_allowed, resolve_allowed
@@ -37,9 +39,13 @@ def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
         resolve_allowed("db.example", 1, lookup=lambda host, port: ["8.8.8.8", "127.0.0.1"])
 
 
+def at(address: str) -> Callable[[str, int], list[str]]:
+    """A look-up that finds one address."""
+    return lambda host, port: [address]
+
+
 def test_what_the_owner_allows_may_be_dialled() -> None:
     allowed = read_allowed(["10.1.0.0/16", "db.bank.example", ".inner.example", "::1"])
-    at = lambda address: lambda host, port: [address]  # noqa: E731
     assert resolve_allowed("x.example", 1, allowed, at("10.1.2.3")) == ["10.1.2.3"]
     assert resolve_allowed("x.example", 1, allowed, at("::ffff:10.1.2.3")) == ["10.1.2.3"]
     assert resolve_allowed("DB.bank.example.", 1, allowed, at("192.168.0.9")) == ["192.168.0.9"]
