@@ -1573,6 +1573,78 @@ A message was sent and never read.
 Receive it, or do not send it.
 请接收该消息，或不要发送。
 
+422 source.column_type
+A column of the source is neither numbers nor text.
+数据源中的某列既不是数值也不是文本。
+Leave it out, or convert it, by a query.
+请通过查询语句去掉或转换该列。
+
+422 source.database
+The server has no such database.
+服务器上没有该数据库。
+Check the database's name.
+请检查数据库名称。
+
+424 source.driver
+The driver for this kind of source is not installed.
+未安装此类数据源的驱动。
+Install the extra that is named, then try again.
+请安装提示中的扩展包后重试。
+
+502 source.lost
+The source does not go on.
+与数据源的会话中断。
+Try again; look at the server's own log.
+请重试，并查看数据库服务器的日志。
+
+422 source.no_table
+The source has no such table.
+数据源中没有该表。
+List the tables that its user sees.
+请查看该用户可见的表。
+
+422 source.password
+The source does not accept the user and password.
+数据源不接受该用户名或密码。
+Check both, and from where the server lets this user in.
+请检查用户名与密码，以及服务器允许的来源地址。
+
+403 source.permission
+The source's user may not read this.
+数据源的用户无权读取。
+Have the database's owner grant SELECT to it.
+请数据库管理员授予 SELECT 权限。
+
+422 source.query
+The query cannot be run.
+查询无法执行。
+Give one SELECT, which changes nothing.
+请提供单条只读的 SELECT 语句。
+
+502 source.refused
+The source takes no connection.
+数据源拒绝连接。
+Check host and port, and whether the server runs.
+请检查主机、端口以及服务器是否运行。
+
+504 source.timeout
+The source does not answer in time.
+数据源未在规定时间内响应。
+Check host, port and firewall; ask for fewer rows.
+请检查主机、端口与防火墙，或减少读取的行数。
+
+502 source.tls
+The encrypted connection to the source failed.
+与数据源的加密连接失败。
+Give the authority (CA) that signed the server's certificate; check the host's name in it.
+请提供签发服务器证书的 CA，并核对证书中的主机名。
+
+422 source.value
+A value of the source does not fit.
+数据源中的某个值无法使用。
+Convert the column by a query.
+请通过查询语句转换该列。
+
 422 split.too_few
 There are too few rows to split.
 行数过少，无法拆分。

@@ -12,6 +12,7 @@ from hanse.core.faults import Fault
 from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.roles import PartyId
 from hanse.core.schema import IdType, Schema
+from hanse.core.sources import Reader
 from hanse.core.words import Label, Title
 
 PREDICT = "predict"
@@ -144,6 +145,7 @@ class IngestSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """`ingest.json`: read a file, check it, write a snapshot. A local attempt, without a gateway.
 
     `encoding` and `delimiter` are those of a CSV file, `sheet` that of a workbook; empty: look.
+    With a `reader` the rows come from there, its password over standard input; `source` is a name for people.
     """
 
     source: str
@@ -155,6 +157,7 @@ class IngestSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     encoding: Encoding = ""
     delimiter: Delimiter = ""
     sheet: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    reader: Reader | None = None
 
 
 class Intake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

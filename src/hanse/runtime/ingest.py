@@ -1,5 +1,6 @@
-"""Read a CSV or Parquet file into a snapshot: a local attempt, without a gateway."""
+"""Read a file, or what a database holds, into a snapshot: a local attempt, without a gateway."""
 
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ from hanse.core.ids import JobId, TaskName
 from hanse.core.roles import GUEST
 from hanse.core.specs import Artefact, AttemptSpec, IngestSpec, Intake
 from hanse.runtime import log
+from hanse.runtime.readers.stage import stage
 from hanse.runtime.task import conclude
 from hanse.sdk.files import digest, write_file
 from hanse.sdk.identifiers import count_misfits
@@ -25,7 +27,13 @@ def main(path: str) -> int:
 
 
 async def _work(spec: IngestSpec) -> dict[str, Artefact]:
-    return {"table": _take_in(spec)}
+    if spec.reader is None:
+        return {"table": _take_in(spec)}
+    staged = stage(spec.reader, sys.stdin.read(), Path(spec.directory), spec.limits)
+    try:
+        return {"table": _take_in(msgspec.structs.replace(spec, source=str(staged)))}
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def _take_in(spec: IngestSpec) -> Artefact:
