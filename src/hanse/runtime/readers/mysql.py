@@ -1,9 +1,11 @@
 """MySQL and what speaks its protocol, through PyMySQL: an unbuffered cursor, cells as the server's text.
 
-One statement a call (the flag for more is never set), LOAD DATA LOCAL is off.
+One statement a call (the flag for more is never set), LOAD DATA LOCAL is off, and a server that wants the password
+itself gets it over verified TLS only.
 """
 
 import ssl
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -94,7 +96,9 @@ def opened(reader: Reader, password: str) -> Iterator[Opened]:
         database=source.database,
         charset="utf8mb4",
         ssl=_context(source),
+        ssl_disabled=source.tls == "off",
         local_infile=False,
+        auth_plugin_map={} if source.tls == "verify" else {b"mysql_clear_password": Refusal},
         conv=encoders,  # and no decoders: cells stay the text that the server sent
         connect_timeout=max(1, round(reader.connect_s)),
         read_timeout=round(reader.statement_s) + 60,
@@ -124,6 +128,16 @@ def _begin(connection: "pymysql.Connection[Any]", reader: Reader) -> None:
         cursor.execute("START TRANSACTION READ ONLY")
 
 
+class Refusal:
+    """The answer to a server that asks for the password itself where somebody may listen."""
+
+    def __init__(self, connection: Any) -> None:
+        del connection
+
+    def authenticate(self, _packet: Any) -> Any:
+        raise fault("source.password", "the server asks for the password itself, which needs tls verify")
+
+
 def _context(source: SourceSpec) -> ssl.SSLContext | None:
     if source.tls == "off":
         return None
@@ -136,6 +150,8 @@ def _context(source: SourceSpec) -> ssl.SSLContext | None:
 
 def explain(error: Exception) -> HanseError | None:
     """Put an error of PyMySQL into words."""
+    if isinstance(error, RuntimeError | ValueError | LookupError | struct.error | ConnectionError | TimeoutError):
+        return fault("source.lost", "the server does not keep to the protocol, or went away")
     if isinstance(error, ssl.SSLError):
         return fault("source.tls", error.reason or "the server's certificate is not accepted")
     if not isinstance(error, pymysql.Error):
