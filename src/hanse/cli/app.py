@@ -20,6 +20,7 @@ from hanse.cli.commands import (
     pairing,
     pipelines,
     projects,
+    schedules,
     users,
 )
 from hanse.cli.commands.demo import demo
@@ -54,6 +55,7 @@ app.add_typer(grants.commands, name="grant")
 app.add_typer(grants.applications, name="application")
 app.add_typer(derived.commands, name="derived")
 app.add_typer(jobs.commands, name="job")
+app.add_typer(schedules.commands, name="schedule")
 app.add_typer(models.commands, name="model")
 app.command(epilog="Example: hanse login https://node.bank.example:8480")(login)
 app.add_typer(users.users, name="user")

@@ -45,6 +45,7 @@ from hanse.control.nodes.identity import Identity, load_identity, load_token
 from hanse.control.nodes.rest_identity import ANYWHERE, RestIdentity, load_rest_identity, names_of
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
+from hanse.control.schedules.timetable import Timetable
 from hanse.control.settings import NodeSettings, load_settings, save_settings
 from hanse.control.users import groups, tickets
 from hanse.control.users import service as users
@@ -166,9 +167,10 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
 
     facts = NodeFacts(settings.node, release, membership.address, lambda: desk.planner.is_alive)
     gate = Gate(database, settings.directory)
+    timetable = Timetable(database, desk)
     tls = await asyncio.to_thread(load_rest_identity, settings) if settings.encrypts_rest else None
     names = names_of(settings) if tls else settings.rest_names
-    parts = (database, identity, facts, membership, courier, registration, desk, gate)
+    parts = (database, identity, facts, membership, courier, registration, desk, gate, timetable)
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)
     tasks = frozenset(
@@ -176,6 +178,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         for name, work in (
             ("courier", courier.run()),
             ("membership", membership.keep_in_touch()),
+            ("schedules", timetable.run()),
             ("rest", server.serve(sockets=[rest_socket])),
         )
     )

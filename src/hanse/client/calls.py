@@ -39,6 +39,8 @@ from hanse.client.resources import (
     Project,
     Report,
     SavedPipeline,
+    Schedule,
+    ScheduleRun,
     User,
 )
 from hanse.core.clauses import Clauses
@@ -411,6 +413,60 @@ def output(job_id: str, task: str, port: str) -> Call[dict[str, Any]]:
 def report(job_id: str, task: str) -> Call[Report]:
     """Return one's own report of a task."""
     return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/report", Report)
+
+
+def add_schedule(
+    name: str,
+    trigger: dict[str, Any],
+    *,
+    pipeline: str | None = None,
+    version: int | None = None,
+    spec: PipelineSpec | None = None,
+    **how: Any,
+) -> Call[Schedule]:
+    """Have a saved pipeline, or one that is said, run when `trigger` says: `{"kind": "cron", "expression": …}`.
+
+    `how` may say `missed`, `most_missed`, `overlap`, `priority`, `time_limit_s`, `task_time_limit_s`.
+    """
+    body = {"name": name, "trigger": trigger, "pipeline": pipeline, "version": version, **how}
+    body |= {} if spec is None else {"spec": msgspec.to_builtins(spec)}
+    return Call("POST", "/v1/schedules", Schedule, {key: value for key, value in body.items() if value is not None})
+
+
+def schedules(after: str = "", limit: int = 1000) -> Call[tuple[Schedule, ...]]:
+    """List schedules, a page at a time."""
+    return Call("GET", "/v1/schedules", tuple[Schedule, ...], query={"after": after, "limit": str(limit)})
+
+
+def schedule(schedule_id: str) -> Call[Schedule]:
+    """Show a schedule."""
+    return Call("GET", f"/v1/schedules/{_part(schedule_id)}", Schedule)
+
+
+def schedule_runs(schedule_id: str, after: str = "", limit: int = 100) -> Call[tuple[ScheduleRun, ...]]:
+    """List the times at which a schedule was due, newest first, with their jobs."""
+    query = {"after": after, "limit": str(limit)}
+    return Call("GET", f"/v1/schedules/{_part(schedule_id)}/runs", tuple[ScheduleRun, ...], query=query)
+
+
+def pause_schedule(schedule_id: str) -> Call[Schedule]:
+    """Have a schedule rest."""
+    return Call("POST", f"/v1/schedules/{_part(schedule_id)}/pause", Schedule, {})
+
+
+def resume_schedule(schedule_id: str) -> Call[Schedule]:
+    """Let a schedule go on from now."""
+    return Call("POST", f"/v1/schedules/{_part(schedule_id)}/resume", Schedule, {})
+
+
+def run_schedule(schedule_id: str) -> Call[ScheduleRun]:
+    """Start a schedule's pipeline now."""
+    return Call("POST", f"/v1/schedules/{_part(schedule_id)}/run", ScheduleRun, {})
+
+
+def remove_schedule(schedule_id: str) -> Call[Any]:
+    """Forget a schedule."""
+    return Call("DELETE", f"/v1/schedules/{_part(schedule_id)}", Any)
 
 
 def models() -> Call[tuple[ModelVersion, ...]]:

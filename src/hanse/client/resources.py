@@ -316,6 +316,40 @@ class Reason(Failure, frozen=True):
     advice: dict[str, str] = {}
 
 
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline that is run by itself; `due_at` is the next time, `reason` why the node has paused it."""
+
+    id: str
+    name: str
+    project: str
+    owner: str
+    state: str
+    trigger: dict[str, Any]
+    created_at: str
+    reason: Reason | None = None
+    pipeline: str | None = None
+    version: int | None = None
+    spec: PipelineSpec | None = None
+    missed: str = "once"
+    most_missed: int = 10
+    overlap: str = "skip"
+    priority: int = 5
+    time_limit_s: int = 0
+    task_time_limit_s: int = 0
+    due_at: str | None = None
+
+
+class ScheduleRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One due time of a schedule: its job, or why there is none."""
+
+    due_at: str
+    state: str
+    noted_at: str
+    job: str | None = None
+    job_state: str | None = None
+    reason: Reason | None = None
+
+
 class Use(msgspec.Struct, frozen=True):
     """What one's own attempts of a job used, all together."""
 

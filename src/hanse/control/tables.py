@@ -14,6 +14,7 @@ from hanse.control.organisations.tables import Member, Revocation
 from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
 from hanse.control.projects.tables import Project, ProjectMember
+from hanse.control.schedules.tables import Schedule, ScheduleRun
 from hanse.control.sessions.tables import UserSession
 from hanse.control.uploads.tables import Upload
 from hanse.control.users.tables import (
@@ -64,6 +65,8 @@ TABLES: tuple[type[Base], ...] = (
     RecoveryCode,
     Revocation,
     Rule,
+    Schedule,
+    ScheduleRun,
     Spending,
     Task,
     Ticket,

@@ -1537,6 +1537,42 @@ The sample data needs a package that is not installed.
 Install the extra `ml`, or choose another case.
 请安装附加组件 `ml`，或选择其他示例。
 
+422 schedule.invalid
+The schedule cannot be read.
+计划无法读取。
+Correct what the cause names.
+请按原因更正。
+
+409 schedule.missed
+The node did not run at that time.
+当时节点未运行。
+Choose what happens to missed times when you make the schedule: `--missed`.
+创建计划时可用 `--missed` 选择如何处理错过的时间。
+
+409 schedule.overlap
+The job before had not ended.
+上一个作业尚未结束。
+Choose what happens then when you make the schedule: `--overlap`.
+创建计划时可用 `--overlap` 选择处理方式。
+
+403 schedule.owner
+The owner of the schedule is disabled or gone.
+计划的所有者已停用或不存在。
+Enable the account and resume the schedule, or make it anew as another user.
+启用该账户后恢复计划，或由其他用户重新创建。
+
+409 schedule.paused
+The schedule is paused.
+计划已暂停。
+Resume it first: `hanse schedule resume`.
+请先恢复：`hanse schedule resume`。
+
+404 schedule.unknown
+There is no such schedule.
+没有该计划。
+See `hanse schedule list`.
+请查看 `hanse schedule list`。
+
 500 secrets.key
 The key that seals stored secrets cannot be used.
 用于封存机密的密钥无法使用。

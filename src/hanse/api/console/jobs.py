@@ -341,10 +341,11 @@ def _answer_problems(request: Request, problems: tuple[JobProblem, ...]) -> JSON
 
 def _view(view: views.JobView) -> JobView:
     shown = msgspec.to_builtins(view)
-    shown["waiting"] = [_explain(reason) for reason in view.waiting]
+    shown["waiting"] = [explain(reason) for reason in view.waiting]
     return JobView.model_validate(shown)
 
 
-def _explain(reason: Fault) -> dict[str, Any]:
+def explain(reason: Fault) -> dict[str, Any]:
+    """Return a reason with its words from the catalogue, for a `ReasonView`."""
     entry = describe(reason.code)
     return {**msgspec.to_builtins(reason), "text": entry.text, "advice": entry.advice}

@@ -253,6 +253,11 @@ class JobDesk:
         self._scheduler.wake()
 
     @property
+    def rules(self) -> Rules:
+        """How much of the node its jobs may use."""
+        return self._rules
+
+    @property
     def directory(self) -> Path:
         """The node's own directory."""
         return self._directory
@@ -402,7 +407,7 @@ class JobDesk:
         return refused or spending.foresee(session, self._directory, plan)
 
     def _open(self, session: Session, caller: Caller, wishes: Wishes, proposal: Proposal, check: PipelineCheck) -> Job:
-        job = _describe_job(JobId(new_id("job")), self._me, proposal, check)
+        job = _describe_job(wishes.job or JobId(new_id("job")), self._me, proposal, check)
         job.owner, job.priority, job.retry_of = caller.person, wishes.priority, wishes.retry_of
         job.time_limit_s = wishes.time_limit_s or self._rules.time_limit_s
         job.task_time_limit_s = wishes.task_time_limit_s or self._rules.task_time_limit_s

@@ -16,12 +16,16 @@ from hanse.core.ids import JobId
 
 
 class Wishes(NamedTuple):
-    """`priority` 0 (lowest) to 9; limits in seconds, 0 for those of the node; the job that this one repeats."""
+    """`priority` 0 (lowest) to 9; limits in seconds, 0 for those of the node; the job that this one repeats.
+
+    `job` is the id that the job gets; whoever may ask twice says one, and the second is refused by the database.
+    """
 
     priority: int = NORMAL
     time_limit_s: int = 0
     task_time_limit_s: int = 0
     retry_of: JobId | None = None
+    job: JobId | None = None
 
 
 PLAIN = Wishes()
