@@ -22,8 +22,12 @@ ABOUT_ONESELF = {
     ("POST", "/v1/me/totp"),
     ("POST", "/v1/me/totp/confirm"),
     ("POST", "/v1/me/totp/remove"),
+    ("GET", "/v1/notifications"),
+    ("POST", "/v1/notifications/read"),
+    ("GET", "/v1/notifications/subscriptions"),
+    ("PUT", "/v1/notifications/subscriptions"),
 }
-"""What anybody with an account may call: its own session, password and authenticator (others' only by permission)."""
+"""What anybody with an account may call: its own notifications, session, password and authenticator (others' only by permission)."""
 
 
 def list_routes() -> Iterator[tuple[tuple[str, str], APIRoute]]:

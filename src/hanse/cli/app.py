@@ -17,6 +17,7 @@ from hanse.cli.commands import (
     keys,
     models,
     node,
+    notifications,
     pairing,
     pipelines,
     projects,
@@ -62,6 +63,7 @@ app.add_typer(users.users, name="user")
 app.add_typer(users.groups, name="group")
 app.add_typer(users.sessions, name="session")
 app.add_typer(keys.commands, name="key")
+app.add_typer(notifications.commands, name="notification")
 
 
 @app.command(epilog="Example: hanse version --json")

@@ -52,6 +52,9 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += (
         "member invitations, member revoke, member show, member withdraw, project add, project leave, project remove"
     )
+    named += ", notification list, notification read, notification subscribe, notification channel list, "
+    named += "notification channel add, notification channel change, notification channel remove, "
+    named += "notification channel test, notification channel log, notification channel retry"
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

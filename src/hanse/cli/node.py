@@ -31,9 +31,11 @@ from hanse.cli.node_side import ControlSide, GatewayPeers, PairingDoorbell
 from hanse.cli.premises import address_written, claimed, explain
 from hanse.control.access.callers import NODE
 from hanse.control.admission.gate import Gate, utc
+from hanse.control.approvals import service as approvals
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
+from hanse.control.grants.ending import tell_ending
 from hanse.control.grants.versions import settle
 from hanse.control.jobs.attempts import RUNTIME
 from hanse.control.jobs.desk import JobDesk
@@ -41,14 +43,17 @@ from hanse.control.jobs.parting import end_jobs
 from hanse.control.jobs.partners import Correspondence
 from hanse.control.jobs.queue import Rules
 from hanse.control.migrations import upgrade
+from hanse.control.nodes.expiry import tell_expiring
 from hanse.control.nodes.identity import Identity, load_identity, load_token
 from hanse.control.nodes.rest_identity import ANYWHERE, RestIdentity, load_rest_identity, names_of
+from hanse.control.notifications.sender import Sender
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.schedules.timetable import Timetable
 from hanse.control.settings import NodeSettings, load_settings, save_settings
 from hanse.control.users import groups, tickets
 from hanse.control.users import service as users
+from hanse.core.addresses import read_allowed
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import Profile
 from hanse.core.ids import JobId
@@ -170,7 +175,11 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     timetable = Timetable(database, desk)
     tls = await asyncio.to_thread(load_rest_identity, settings) if settings.encrypts_rest else None
     names = names_of(settings) if tls else settings.rest_names
-    parts = (database, identity, facts, membership, courier, registration, desk, gate, timetable)
+    here = "127.0.0.1" if settings.rest_host in ANYWHERE else settings.rest_host
+    rest_port = rest_socket.getsockname()[1]
+    rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_port)}"
+    sender = _open_sender(settings, database, identity, tls, rest_port)
+    parts = (database, identity, facts, membership, courier, registration, desk, gate, timetable, sender)
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)
     tasks = frozenset(
@@ -179,13 +188,12 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
             ("courier", courier.run()),
             ("membership", membership.keep_in_touch()),
             ("schedules", timetable.run()),
+            ("sender", sender.run()),
             ("rest", server.serve(sockets=[rest_socket])),
         )
     )
     stack.push_async_callback(_stop, server, tasks)
     await server.answers(tasks)
-    here = "127.0.0.1" if settings.rest_host in ANYWHERE else settings.rest_host
-    rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_socket.getsockname()[1])}"
     try:
         stack.enter_context(
             address_written(settings.directory, rest, membership.address, tls.fingerprint if tls else "")
@@ -193,6 +201,24 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     except OSError as error:
         raise explain(settings.directory, error) from error
     return Running(identity, rest, membership.address, database, tasks)
+
+
+def _open_sender(
+    settings: NodeSettings, database: Database, identity: Identity, tls: RestIdentity | None, rest_port: int
+) -> Sender:
+    """Return what sends notifications, and looks every hour for what is to be told of."""
+    certificates = {"party port": identity.chain_pem}
+    if tls is not None:
+        certificates["REST"] = tls.chain_path.read_text("ascii")
+    named = next(iter(settings.rest_names), socket.gethostname())
+    return Sender(
+        database,
+        settings.directory,
+        identity.name,
+        home=f"{'http' if tls is None else 'https'}://{_show(named, rest_port)}/notifications",
+        allowed=read_allowed(settings.outbound_allow),
+        hourly=(approvals.remind, tell_ending, partial(tell_expiring, certificates=certificates)),
+    )
 
 
 class _Parting(NamedTuple):

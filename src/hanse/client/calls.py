@@ -3,6 +3,7 @@
 Both clients are made of these functions, so that a verb exists once.
 """
 
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -11,8 +12,11 @@ import msgspec
 from hanse.client.resources import (
     AccessKey,
     Application,
+    Channel,
+    ChannelTest,
     ComponentOutline,
     Dataset,
+    Delivery,
     Derived,
     Grant,
     GrantUse,
@@ -29,6 +33,7 @@ from hanse.client.resources import (
     Member,
     ModelVersion,
     Node,
+    Notifications,
     OfferedDataset,
     OneTimeLink,
     Person,
@@ -38,10 +43,14 @@ from hanse.client.resources import (
     PipelineVersion,
     Project,
     Report,
+    Retried,
     SavedPipeline,
     Schedule,
     ScheduleRun,
+    Subscriptions,
+    Unread,
     User,
+    Wish,
 )
 from hanse.core.clauses import Clauses
 from hanse.core.differences import Change
@@ -643,6 +652,78 @@ def rotate_key(key_id: str, overlap_s: int = 86400) -> Call[AccessKey]:
 def revoke_key(key_id: str) -> Call[Any]:
     """End a key."""
     return Call("DELETE", f"/v1/keys/{_part(key_id)}", Any)
+
+
+def notifications(
+    unread: bool = False, language: str = "", after: int | None = None, limit: int = 100
+) -> Call[Notifications]:
+    """What was the caller told? Newest first, in `language` (en, zh) or the caller's own."""
+    query = (
+        {"limit": str(limit)} | ({"unread": "true"} if unread else {}) | ({"language": language} if language else {})
+    )
+    return Call(
+        "GET", "/v1/notifications", Notifications, query=query | ({} if after is None else {"after": str(after)})
+    )
+
+
+def read_notifications(numbers: Sequence[int] = ()) -> Call[Unread]:
+    """Mark notifications read, all when none is named."""
+    return Call("POST", "/v1/notifications/read", Unread, {"numbers": list(numbers)})
+
+
+def subscriptions() -> Call[Subscriptions]:
+    """What does the caller hear of?"""
+    return Call("GET", "/v1/notifications/subscriptions", Subscriptions)
+
+
+def subscribe(wishes: Sequence[Wish] = (), language: str = "") -> Call[Subscriptions]:
+    """Choose what to hear of, and the language of e-mail; what is not named stays."""
+    body: dict[str, Any] = {"wishes": [msgspec.to_builtins(wish) for wish in wishes]}
+    body |= {"language": language} if language else {}
+    return Call("PUT", "/v1/notifications/subscriptions", Subscriptions, body)
+
+
+def channels() -> Call[list[Channel]]:
+    """Which ways out of the house are there?"""
+    return Call("GET", "/v1/channels", list[Channel])
+
+
+def channel(channel_id: str) -> Call[Channel]:
+    """Show a channel."""
+    return Call("GET", f"/v1/channels/{_part(channel_id)}", Channel)
+
+
+def add_channel(kind: str, name: str, **terms: Any) -> Call[Channel]:
+    """Make a channel: `email`, `webhook`, `dingtalk`, `wecom` or `feishu`; `terms` as in the REST interface."""
+    return Call("POST", "/v1/channels", Channel, {"kind": kind, "name": name} | terms)
+
+
+def change_channel(channel_id: str, name: str, **terms: Any) -> Call[Channel]:
+    """Change a channel; all terms are said again, but for its address and secret."""
+    return Call("PUT", f"/v1/channels/{_part(channel_id)}", Channel, {"name": name} | terms)
+
+
+def remove_channel(channel_id: str) -> Call[Any]:
+    """Remove a channel with its log."""
+    return Call("DELETE", f"/v1/channels/{_part(channel_id)}", Any)
+
+
+def try_channel(channel_id: str, receiver: str = "") -> Call[ChannelTest]:
+    """Send a test now; by e-mail, to `receiver`."""
+    return Call("POST", f"/v1/channels/{_part(channel_id)}/test", ChannelTest, {"receiver": receiver})
+
+
+def deliveries(channel_id: str, state: str = "", after: int | None = None, limit: int = 100) -> Call[list[Delivery]]:
+    """What goes and went over a channel? `state`: waiting, sent, dead."""
+    query = (
+        {"limit": str(limit)} | ({"state": state} if state else {}) | ({} if after is None else {"after": str(after)})
+    )
+    return Call("GET", f"/v1/channels/{_part(channel_id)}/deliveries", list[Delivery], query=query)
+
+
+def retry_deliveries(channel_id: str) -> Call[Retried]:
+    """Try again what a channel has given up."""
+    return Call("POST", f"/v1/channels/{_part(channel_id)}/retry", Retried, {})
 
 
 def _part(text: str) -> str:

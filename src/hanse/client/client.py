@@ -251,6 +251,18 @@ class AsyncClient:
     add_key = _asked(calls.add_key)
     rotate_key = _asked(calls.rotate_key)
     revoke_key = _asked(calls.revoke_key)
+    notifications = _asked(calls.notifications)
+    read_notifications = _asked(calls.read_notifications)
+    subscriptions = _asked(calls.subscriptions)
+    subscribe = _asked(calls.subscribe)
+    channels = _asked(calls.channels)
+    channel = _asked(calls.channel)
+    add_channel = _asked(calls.add_channel)
+    change_channel = _asked(calls.change_channel)
+    remove_channel = _asked(calls.remove_channel)
+    try_channel = _asked(calls.try_channel)
+    deliveries = _asked(calls.deliveries)
+    retry_deliveries = _asked(calls.retry_deliveries)
 
 
 class Client:
@@ -406,6 +418,18 @@ class Client:
     add_key = _awaited(calls.add_key)
     rotate_key = _awaited(calls.rotate_key)
     revoke_key = _awaited(calls.revoke_key)
+    notifications = _awaited(calls.notifications)
+    read_notifications = _awaited(calls.read_notifications)
+    subscriptions = _awaited(calls.subscriptions)
+    subscribe = _awaited(calls.subscribe)
+    channels = _awaited(calls.channels)
+    channel = _awaited(calls.channel)
+    add_channel = _awaited(calls.add_channel)
+    change_channel = _awaited(calls.change_channel)
+    remove_channel = _awaited(calls.remove_channel)
+    try_channel = _awaited(calls.try_channel)
+    deliveries = _awaited(calls.deliveries)
+    retry_deliveries = _awaited(calls.retry_deliveries)
 
 
 def connect(directory: Path | str) -> Client:

@@ -500,6 +500,91 @@ class AccessKey(msgspec.Struct, frozen=True):
     key: str = ""
 
 
+class Notification(msgspec.Struct, frozen=True):
+    """What one was told; `read_at` is None while it is unread."""
+
+    number: int
+    kind: str
+    title: str
+    body: str
+    link: str
+    at: str
+    read_at: str | None = None
+
+
+class Notifications(msgspec.Struct, frozen=True):
+    """A page, newest first; `unread` counts all that is unread."""
+
+    unread: int
+    notifications: tuple[Notification, ...] = ()
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """How much is unread."""
+
+    unread: int
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """Whether one hears of a kind in the node and by e-mail."""
+
+    kind: str
+    app: bool
+    email: bool
+
+
+class Subscriptions(msgspec.Struct, frozen=True):
+    """What one hears of, and the language of one's e-mail."""
+
+    language: str
+    wishes: tuple[Wish, ...]
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A way out of the house: a mail server, a webhook or a room of chat, at `place`."""
+
+    id: str
+    name: str
+    kind: str
+    state: str
+    kinds: tuple[str, ...]
+    language: str
+    place: str
+    sender: str = ""
+    username: str = ""
+    security: str = ""
+    authority: str = ""
+    plain: bool = False
+    created_at: str = ""
+
+
+class ChannelTest(msgspec.Struct, frozen=True):
+    """What became of a test."""
+
+    delivered: bool
+    error: str
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One notification on its way over a channel: waiting, sent or dead."""
+
+    number: int
+    kind: str
+    reader: str
+    state: str
+    tries: int
+    error: str
+    at: str
+    due_at: str
+    ended_at: str | None = None
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """How many deliveries are tried again."""
+
+    count: int
+
+
 class Me(msgspec.Struct, frozen=True):
     """Who calls, and how far each of its permissions reaches."""
 

@@ -10,6 +10,7 @@ from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
 from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
+from hanse.control.notifications.tables import Channel, Delivery, Notification, ReaderLanguage, Subscription
 from hanse.control.organisations.tables import Member, Revocation
 from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
@@ -35,10 +36,12 @@ TABLES: tuple[type[Base], ...] = (
     Attempt,
     AuditLine,
     Card,
+    Channel,
     Dataset,
     DatasetRead,
     DatasetVersion,
     Delegation,
+    Delivery,
     Derived,
     Failure,
     Grant,
@@ -53,6 +56,7 @@ TABLES: tuple[type[Base], ...] = (
     Link,
     Member,
     ModelVersion,
+    Notification,
     Offer,
     Participant,
     Pipeline,
@@ -62,12 +66,14 @@ TABLES: tuple[type[Base], ...] = (
     Project,
     ProjectMember,
     ProjectPerson,
+    ReaderLanguage,
     RecoveryCode,
     Revocation,
     Rule,
     Schedule,
     ScheduleRun,
     Spending,
+    Subscription,
     Task,
     Ticket,
     Turnstile,

@@ -187,6 +187,30 @@ A certificate was refused.
 Compare fingerprints and clocks with the other administrator.
 请与对方管理员核对指纹和系统时间。
 
+422 channel.invalid
+This cannot be a channel.
+该通道的设置无效。
+See the cause; hanse notification channel add --help shows examples.
+请查看原因；示例见 hanse notification channel add --help。
+
+409 channel.name_taken
+A channel of this name exists.
+已有同名通道。
+Choose another name.
+请换一个名称。
+
+422 channel.secret_needed
+The secret of this channel was given for another place.
+该通道的密钥是为另一个地址提供的。
+Give the secret again, or leave host and port as they were.
+请重新提供密钥，或保持主机与端口不变。
+
+404 channel.unknown
+There is no such channel.
+没有这个通道。
+List them with hanse notification channel list.
+请用 hanse notification channel list 查看。
+
 422 column.categories
 A column cannot be used as categories.
 某列不能作为类别使用。

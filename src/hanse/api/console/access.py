@@ -14,13 +14,21 @@ def needs(permission: Permission) -> Any:
     """Return the dependency that is the request's caller, once it has this permission. Raises `access.denied`."""
 
     def admit(request: Request) -> Caller:
-        admission = _admission(request)
-        if admission.must_change:
-            raise fault("password.change_needed", "this account has to choose a new password first")
+        admission = _admitted(request)
         admission.caller.demand(permission)
         return admission.caller
 
     admit.permission = permission  # type: ignore[attr-defined]  # read by the test that no route needs nothing by mistake
+    return Depends(admit)
+
+
+def anybody() -> Any:
+    """Return the dependency that is the request's caller, for what all may who have logged in: their own things."""
+
+    def admit(request: Request) -> Caller:
+        return _admitted(request).caller
+
+    admit.permission = "signed in"  # type: ignore[attr-defined]
     return Depends(admit)
 
 
@@ -32,6 +40,14 @@ def signed_in() -> Any:
 
     admit.permission = "signed in"  # type: ignore[attr-defined]
     return Depends(admit)
+
+
+def _admitted(request: Request) -> Admission:
+    """Return who calls, unless it has to choose a new password first."""
+    admission = _admission(request)
+    if admission.must_change:
+        raise fault("password.change_needed", "this account has to choose a new password first")
+    return admission
 
 
 def _admission(request: Request) -> Admission:

@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 
 from hanse.api.console import (
     applications,
+    channels,
     components,
     datasets,
     derived,
@@ -20,6 +21,7 @@ from hanse.api.console import (
     members,
     models,
     node,
+    notifications,
     parts,
     pipelines,
     projects,
@@ -50,6 +52,8 @@ ROUTERS = (
     users.router,
     groups.router,
     keys.router,
+    notifications.router,
+    channels.router,
 )
 
 

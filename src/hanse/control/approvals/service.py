@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller, visible
 from hanse.control.access.permissions import Permission
-from hanse.control.approvals import rules
+from hanse.control.approvals import rules, telling
 from hanse.control.approvals.tables import Approval, Delegation, Kind, State, Verdict, Vote, Watcher
 from hanse.control.audit import service as audit
 from hanse.core.faults import fault
@@ -74,6 +74,7 @@ def request(
         _end(approval, "approved", f"by rule {rule.id}")
     session.add(approval)
     session.flush()
+    telling.tell_asked(session, approval)
     return approval
 
 
@@ -127,6 +128,7 @@ def decide(session: Session, caller: Caller, approval_id: str, verdict: Verdict,
     if authority != caller.person:
         details["for"] = authority
     audit.append(session, caller.id, f"approval.{verdict}", approval_id, **details)
+    telling.tell_decided(session, approval, caller.person)
     return approval
 
 
@@ -209,12 +211,13 @@ def watch(session: Session, caller: Caller, approval_id: str, wanted: bool = Tru
 
 
 def remind(session: Session) -> list[Approval]:
-    """Return what has waited too long, and set when it is due again: its approvers are to be told once more."""
+    """Tell the approvers of what has waited too long once more; return it, with the time when it is due again."""
     query = select(Approval).where(Approval.state == "pending", Approval.due_at <= now()).limit(100)
     due = list(session.scalars(query.order_by(Approval.due_at, Approval.number).with_for_update(skip_locked=True)))
     hours = {policy.kind: policy.remind_hours for policy in rules.list_policies(session)}
     for approval in due:
         approval.due_at = later(hours[approval.kind] * HOUR_S)
+        telling.tell_asked(session, approval, "approval.reminder")
     return due
 
 

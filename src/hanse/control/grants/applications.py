@@ -18,6 +18,7 @@ from hanse.control.grants import service as grants
 from hanse.control.grants.service import Terms
 from hanse.control.grants.tables import Application, Card
 from hanse.control.nodes.identity import Identity
+from hanse.control.notifications import service as notifications
 from hanse.control.outbox import service as outbox
 from hanse.control.projects import service as projects
 from hanse.core.faults import fault
@@ -153,6 +154,20 @@ def record_application(session: Session, sender: OrganisationId, said: Applicati
         )
     )
     audit.append(session, sender, "application.asked", said.application, dataset=said.dataset, project=said.project)
+    _tell(session, sender, said)
+
+
+def _tell(session: Session, sender: OrganisationId, said: ApplicationMade) -> None:
+    """Tell those who may answer."""
+    named = next((place.name for place in projects.members(session, said.project) if place.organisation == sender), "")
+    notifications.tell(
+        session,
+        "application.received",
+        to=Permission.GRANTS_MANAGE,
+        project=said.project,
+        link=f"/applications/{said.application}",
+        words={"partner": named, "dataset": said.dataset},
+    )
 
 
 def record_answer(session: Session, sender: OrganisationId, said: ApplicationAnswered) -> None:

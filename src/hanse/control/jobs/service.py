@@ -12,6 +12,7 @@ from hanse.control.jobs.states import advance, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Task
 from hanse.control.models.service import name_model, register_model
 from hanse.control.models.tables import ModelVersion
+from hanse.control.notifications import service as notifications
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.job_messages import JobStanding, JobState, TaskStanding, TaskState
@@ -218,7 +219,20 @@ def end_job(session: Session, job: Job, state: JobState, fault: Fault | None = N
     if job.state == "proposed" and state == "succeeded":
         advance(session, job, "running")
     job.waiting = ()
-    return advance(session, job, state, fault)
+    if not advance(session, job, state, fault):
+        return False
+    _tell_owner(session, job)
+    return True
+
+
+def _tell_owner(session: Session, job: Job) -> None:
+    """Tell whoever started a job here that it is over; a partner's job has no owner in this house."""
+    to, link = [job.owner], f"/jobs/{job.id}"
+    if job.state == "failed":
+        code = "" if job.fault is None else job.fault.code
+        notifications.tell(session, "job.failed", to=to, link=link, words={"name": job.name, "code": code})
+    elif job.state != "cancelled":
+        notifications.tell(session, "job.ended", to=to, link=link, words={"name": job.name, "state": job.state})
 
 
 def kept_attempt(session: Session, job: JobId, task: TaskName, party: PartyId) -> Attempt | None:

@@ -18,6 +18,7 @@ from cryptography import x509
 from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller
+from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.invitations import service as invitations
@@ -38,6 +39,7 @@ from hanse.control.nodes.certificates import (
     to_pem,
 )
 from hanse.control.nodes.identity import Identity
+from hanse.control.notifications import service as notifications
 from hanse.control.organisations import service as organisations
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox import service as outbox
@@ -205,6 +207,7 @@ class Membership:
             member = organisations.admit(session, self.identity.root, root, request.address, "pending")
             if fresh:
                 audit.append(session, joiner, "member.joined", joiner, name=member.name, address=member.address)
+                _tell_joined(session, member)
             return member, secret
 
         try:
@@ -318,6 +321,12 @@ class Membership:
         if left_out is not None:
             details = {"reason": reason[:REASON_CHARACTERS], "left_out": left_out}
             await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, **details))
+
+
+def _tell_joined(session: Session, member: Member) -> None:
+    """Tell those who may confirm it."""
+    link = f"/members/{member.organisation}"
+    notifications.tell(session, "member.pending", to=Permission.MEMBERS_MANAGE, link=link, words={"name": member.name})
 
 
 def _forget(session: Session, organisation: OrganisationId) -> None:
