@@ -27,7 +27,7 @@ ABOUT_ONESELF = {
     ("GET", "/v1/notifications/subscriptions"),
     ("PUT", "/v1/notifications/subscriptions"),
 }
-"""What anybody with an account may call: its own notifications, session, password and authenticator (others' only by permission)."""
+"""What anybody with an account may call: its own session, password, notifications (others' only by permission)."""
 
 
 def list_routes() -> Iterator[tuple[tuple[str, str], APIRoute]]:

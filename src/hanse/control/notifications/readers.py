@@ -45,4 +45,4 @@ def active(session: Session, people: Iterable[str]) -> set[str]:
 def addresses(session: Session, people: Iterable[str]) -> dict[str, str]:
     """Return the e-mail addresses of those that are active and have one."""
     query = select(_users.c.id, _users.c.email).where(_users.c.id.in_(set(people)), _users.c.state == "active")
-    return dict(session.execute(query.where(_users.c.email != "")).tuples().all())
+    return {row.id: row.email for row in session.execute(query.where(_users.c.email != ""))}
