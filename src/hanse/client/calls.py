@@ -29,6 +29,7 @@ from hanse.client.resources import (
     JobProblem,
     Joined,
     LoginSession,
+    LogTail,
     Me,
     Member,
     ModelVersion,
@@ -417,6 +418,12 @@ def cancel_job(job_id: str) -> Call[Any]:
 def output(job_id: str, task: str, port: str) -> Call[dict[str, Any]]:
     """Return a report's values, or where on the node's disk a table or model lies."""
     return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/outputs/{_part(port)}", dict[str, Any])
+
+
+def job_log(job_id: str, task: str, attempt: int | None = None, most_bytes: int = 65_536) -> Call[LogTail]:
+    """Return the end of the log of an own attempt of a task, the latest if not said."""
+    query = {"most_bytes": str(most_bytes)} | ({} if attempt is None else {"attempt": str(attempt)})
+    return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/log", LogTail, query=query)
 
 
 def report(job_id: str, task: str) -> Call[Report]:

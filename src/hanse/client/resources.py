@@ -316,6 +316,14 @@ class Reason(Failure, frozen=True):
     advice: dict[str, str] = {}
 
 
+class LogTail(msgspec.Struct, frozen=True):
+    """The end of an attempt's log."""
+
+    attempt: int
+    text: str
+    left_out_bytes: int = 0
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """A pipeline that is run by itself; `due_at` is the next time, `reason` why the node has paused it."""
 

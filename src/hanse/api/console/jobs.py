@@ -14,7 +14,7 @@ from hanse.api.console.shapes import Asked
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
-from hanse.control.jobs import service, views
+from hanse.control.jobs import logs, service, views
 from hanse.control.jobs.desk import JobDesk, Submission
 from hanse.control.jobs.search import Wanted
 from hanse.control.jobs.tables import NORMAL
@@ -197,6 +197,14 @@ class ReportView(BaseModel):
     values: dict[str, Any]
 
 
+class LogView(BaseModel):
+    """The end of what an attempt's process wrote; `left_out_bytes` came before it."""
+
+    attempt: int
+    text: str
+    left_out_bytes: int
+
+
 class EventView(BaseModel):
     """`kind` is job, task, attempt, progress, metric or note."""
 
@@ -305,6 +313,22 @@ def get_report(job_id: str, task: str, database: Storage, caller: Reader) -> Rep
     with database.read() as session:
         artefact = views.find_report(session, service.see_job(session, caller, JobId(job_id)), TaskName(task))
     return ReportView.model_validate(views.read_report(artefact))
+
+
+@router.get("/jobs/{job_id}/tasks/{task}/log", operation_id="get_log")
+def get_log(
+    job_id: str,
+    task: str,
+    database: Storage,
+    desk: Desk,
+    caller: Annotated[Caller, needs(Permission.RESULTS_DOWNLOAD)],
+    attempt: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="The latest if not said.")] = None,
+    most_bytes: Annotated[int, Query(ge=1, le=logs.MOST_BYTES)] = 65_536,
+) -> LogView:
+    """Return the end of the log of one of this party's own attempts."""
+    with database.read() as session:
+        found = logs.find_log(session, desk.directory, caller, JobId(job_id), TaskName(task), attempt)
+    return LogView(**logs.read_tail(*found, most_bytes)._asdict())
 
 
 @router.get("/jobs/{job_id}/tasks/{task}/outputs/{port}", operation_id="get_output")

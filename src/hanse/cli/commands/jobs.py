@@ -151,6 +151,20 @@ def report(
     show(reports[task] if task else reports, as_json, lambda console: _draw_reports(console, reports, trees))
 
 
+@commands.command("log", epilog="Example: hanse job log job-5f2c9a7d01b4e6c8 boost")
+def show_log(
+    job: JobId,
+    task: Annotated[str, typer.Argument(help="Name of the task.")],
+    attempt: Annotated[int | None, typer.Option("--attempt", min=1, help="Which try; the latest if not given.")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Show the end of what this party's own attempt of a task has written."""
+    with connect(directory) as client:
+        found = client.job_log(job, task, attempt)
+    show(found, as_json, lambda console: console.print(found.text, markup=False, highlight=False))
+
+
 @commands.command(epilog="Example: hanse job fetch job-5f2c9a7d01b4e6c8 boost scores scores.csv")
 def fetch(
     job: JobId,
