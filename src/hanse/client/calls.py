@@ -420,6 +420,16 @@ def output(job_id: str, task: str, port: str) -> Call[dict[str, Any]]:
     return Call("GET", f"/v1/jobs/{_part(job_id)}/tasks/{_part(task)}/outputs/{_part(port)}", dict[str, Any])
 
 
+def archive_job(job_id: str) -> Call[Any]:
+    """Put a job that has ended away."""
+    return Call("POST", f"/v1/jobs/{_part(job_id)}/archive", Any, {})
+
+
+def restore_job(job_id: str) -> Call[Any]:
+    """Take a job out of the archive."""
+    return Call("POST", f"/v1/jobs/{_part(job_id)}/restore", Any, {})
+
+
 def job_log(job_id: str, task: str, attempt: int | None = None, most_bytes: int = 65_536) -> Call[LogTail]:
     """Return the end of the log of an own attempt of a task, the latest if not said."""
     query = {"most_bytes": str(most_bytes)} | ({} if attempt is None else {"attempt": str(attempt)})

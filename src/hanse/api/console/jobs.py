@@ -14,7 +14,7 @@ from hanse.api.console.shapes import Asked
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
-from hanse.control.jobs import logs, service, views
+from hanse.control.jobs import archive, logs, service, views
 from hanse.control.jobs.desk import JobDesk, Submission
 from hanse.control.jobs.search import Wanted
 from hanse.control.jobs.tables import NORMAL
@@ -305,6 +305,20 @@ async def cancel_job(job_id: str, desk: Desk, caller: Runner) -> JobView:
     """End a job at all of its parties. Any of them may."""
     await desk.cancel(caller, JobId(job_id))
     return _view(await desk.view(caller, JobId(job_id)))
+
+
+@router.post("/jobs/{job_id}/archive", status_code=204, operation_id="archive_job")
+def archive_job(job_id: str, database: Storage, caller: Runner) -> None:
+    """Put a job that has ended away: it is listed no more, and stays as it is."""
+    with database.write() as session:
+        archive.archive(session, caller, JobId(job_id))
+
+
+@router.post("/jobs/{job_id}/restore", status_code=204, operation_id="restore_job")
+def restore_job(job_id: str, database: Storage, caller: Runner) -> None:
+    """Take a job out of the archive."""
+    with database.write() as session:
+        archive.restore(session, caller, JobId(job_id))
 
 
 @router.get("/jobs/{job_id}/tasks/{task}/report", operation_id="get_report")

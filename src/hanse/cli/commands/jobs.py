@@ -151,6 +151,22 @@ def report(
     show(reports[task] if task else reports, as_json, lambda console: _draw_reports(console, reports, trees))
 
 
+@commands.command("archive", epilog="Example: hanse job archive job-5f2c9a7d01b4e6c8")
+def archive(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Put a job that has ended away; `hanse job list --archived` lists it."""
+    with connect(directory) as client:
+        client.archive_job(job)
+    show(None, as_json, lambda console: console.print(f"[green]✓[/] {escape(job)} is in the archive"))
+
+
+@commands.command("restore", epilog="Example: hanse job restore job-5f2c9a7d01b4e6c8")
+def restore(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Take a job out of the archive."""
+    with connect(directory) as client:
+        client.restore_job(job)
+    show(None, as_json, lambda console: console.print(f"[green]✓[/] {escape(job)} is listed again"))
+
+
 @commands.command("log", epilog="Example: hanse job log job-5f2c9a7d01b4e6c8 boost")
 def show_log(
     job: JobId,
