@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 
 from hanse.api.peer.jobs import answer
 from hanse.control.access.callers import LOCAL
-from hanse.control.database import Base, Database
+from hanse.control.approvals import rules
+from hanse.control.database import Database
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.grants.tables import Grant
 from hanse.control.jobs import service
@@ -29,6 +30,7 @@ from hanse.control.jobs.partners import Correspondence
 from hanse.control.jobs.queue import USUAL
 from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Attempt, Job
+from hanse.control.migrations import upgrade
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.courier import Courier
 from hanse.control.peers import LinkState, Pinned
@@ -164,7 +166,7 @@ class Office:
         self.rules = USUAL
         directory.mkdir()
         self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
-        Base.metadata.create_all(self.database.engine)
+        upgrade(self.database)
         self.write(self._furnish)
         self.gateway = Counters(directory / "socket")
 
@@ -258,6 +260,7 @@ class Office:
 
     def _furnish(self, session: Session) -> None:
         self._know_others(session)
+        rules.add_rule(session, LOCAL, "job", project=PROJECT)
         dataset = DatasetId(f"dataset-{self.me[-16:]}")
         session.add(Dataset(id=dataset, name="people", version=1, created_at=now()))
         session.flush()

@@ -209,6 +209,7 @@ def raised(
         for node in federation.hosts:
             wait(lambda node=node: [p for p in node.client.projects() if p.id == project], START_S, "project offered")  # type: ignore[misc]
             node.client.accept_project(project)
+            node.client.add_rule("job", project)
         for node in federation.nodes.values():
             label = "y" if node is bank else None
             node.client.add_dataset("people", str(folder / f"{node.name}.parquet"), "id", label)

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from hanse.cli.commands import (
+    approvals,
     components,
     datasets,
     derived,
@@ -64,6 +65,9 @@ app.add_typer(users.groups, name="group")
 app.add_typer(users.sessions, name="session")
 app.add_typer(keys.commands, name="key")
 app.add_typer(notifications.commands, name="notification")
+app.add_typer(approvals.commands, name="approval")
+app.add_typer(approvals.rules, name="rule")
+app.add_typer(approvals.policies, name="policy")
 
 
 @app.command(epilog="Example: hanse version --json")

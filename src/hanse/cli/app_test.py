@@ -56,6 +56,9 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += ", notification list, notification read, notification subscribe, notification channel list, "
     named += "notification channel add, notification channel change, notification channel remove, "
     named += "notification channel test, notification channel log, notification channel retry"
+    named += ", approval list, approval show, approval approve, approval reject, approval withdraw, approval watch, "
+    named += "approval delegate, approval delegations, approval undelegate, "
+    named += "rule add, rule list, rule remove, policy list, policy set"
     assert sorted(" ".join(path) for path in COMMANDS) == sorted(named.split(", "))
 
 

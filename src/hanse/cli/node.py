@@ -32,6 +32,7 @@ from hanse.cli.premises import address_written, claimed, explain
 from hanse.control.access.callers import NODE
 from hanse.control.admission.gate import Gate, utc
 from hanse.control.approvals import service as approvals
+from hanse.control.approvals.decided import Decided
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
@@ -175,11 +176,12 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     timetable = Timetable(database, desk)
     tls = await asyncio.to_thread(load_rest_identity, settings) if settings.encrypts_rest else None
     names = names_of(settings) if tls else settings.rest_names
+    decided = Decided({"job": desk.decided})
     here = "127.0.0.1" if settings.rest_host in ANYWHERE else settings.rest_host
     rest_port = rest_socket.getsockname()[1]
     rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_port)}"
     sender = _open_sender(settings, database, identity, tls, rest_port)
-    parts = (database, identity, facts, membership, courier, registration, desk, gate, timetable, sender)
+    parts = (database, identity, facts, membership, courier, registration, desk, gate, timetable, sender, decided)
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)
     tasks = frozenset(

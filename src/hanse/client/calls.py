@@ -12,10 +12,12 @@ import msgspec
 from hanse.client.resources import (
     AccessKey,
     Application,
+    Approval,
     Channel,
     ChannelTest,
     ComponentOutline,
     Dataset,
+    Delegation,
     Delivery,
     Derived,
     Grant,
@@ -42,9 +44,11 @@ from hanse.client.resources import (
     PipelineComment,
     PipelinePage,
     PipelineVersion,
+    Policy,
     Project,
     Report,
     Retried,
+    Rule,
     SavedPipeline,
     Schedule,
     ScheduleRun,
@@ -741,6 +745,90 @@ def deliveries(channel_id: str, state: str = "", after: int | None = None, limit
 def retry_deliveries(channel_id: str) -> Call[Retried]:
     """Try again what a channel has given up."""
     return Call("POST", f"/v1/channels/{_part(channel_id)}/retry", Retried, {})
+
+
+def approvals(view: str = "all", after: str = "", limit: int = 100) -> Call[tuple[Approval, ...]]:
+    """List approvals, newest first: `to-decide`, `mine`, `decided`, `watched` or `all`."""
+    query = {"view": view, "after": after, "limit": str(limit)}
+    return Call("GET", "/v1/approvals", tuple[Approval, ...], query=query)
+
+
+def approval(approval_id: str) -> Call[Approval]:
+    """Show an approval with all that its approver decides on."""
+    return Call("GET", f"/v1/approvals/{_part(approval_id)}", Approval)
+
+
+def approve(approval_id: str, digest: str, reason: str = "") -> Call[Approval]:
+    """Approve exactly the digest that was shown."""
+    return Call("POST", f"/v1/approvals/{_part(approval_id)}/approve", Approval, {"digest": digest, "reason": reason})
+
+
+def reject(approval_id: str, digest: str, reason: str = "") -> Call[Approval]:
+    """Reject exactly the digest that was shown: one rejection ends it."""
+    return Call("POST", f"/v1/approvals/{_part(approval_id)}/reject", Approval, {"digest": digest, "reason": reason})
+
+
+def withdraw(approval_id: str) -> Call[Approval]:
+    """Take back what one asked for."""
+    return Call("POST", f"/v1/approvals/{_part(approval_id)}/withdraw", Approval, {})
+
+
+def watch_approval(approval_id: str, wanted: bool = True) -> Call[Approval]:
+    """Hear what becomes of an approval, or no more."""
+    return Call("POST", f"/v1/approvals/{_part(approval_id)}/watch", Approval, {"wanted": wanted})
+
+
+def delegate(person: str, until: str, approval_id: str = "") -> Call[Delegation]:
+    """Let another person decide in one's place until a time: one approval, or all."""
+    body = {"to": person, "until": until, "approval": approval_id}
+    return Call("POST", "/v1/approvals/delegations", Delegation, body)
+
+
+def delegations() -> Call[tuple[Delegation, ...]]:
+    """List the delegations in force that one gave or received."""
+    return Call("GET", "/v1/approvals/delegations", tuple[Delegation, ...])
+
+
+def end_delegation(delegation_id: str) -> Call[Delegation]:
+    """End a delegation that one gave or received."""
+    return Call("DELETE", f"/v1/approvals/delegations/{_part(delegation_id)}", Delegation)
+
+
+def add_rule(
+    kind: str,
+    project: str = "",
+    partner: str = "",
+    components: list[str] | None = None,
+    most_disclosure: float | None = None,
+    most_rows: int | None = None,
+    a_day: int | None = None,
+    until: str | None = None,
+) -> Call[Rule]:
+    """Approve from now on what stays inside these limits; a limit that is left out does not limit."""
+    body = {"kind": kind, "project": project, "partner": partner, "components": components or []}
+    limits = {"most_disclosure": most_disclosure, "most_rows": most_rows, "a_day": a_day, "until": until}
+    return Call("POST", "/v1/rules", Rule, body | limits)
+
+
+def rules() -> Call[tuple[Rule, ...]]:
+    """List the rules that approve by themselves."""
+    return Call("GET", "/v1/rules", tuple[Rule, ...])
+
+
+def remove_rule(rule_id: str) -> Call[Rule]:
+    """Let a rule approve nothing more."""
+    return Call("DELETE", f"/v1/rules/{_part(rule_id)}", Rule)
+
+
+def policies() -> Call[tuple[Policy, ...]]:
+    """List how each kind is decided."""
+    return Call("GET", "/v1/policies", tuple[Policy, ...])
+
+
+def change_policy(kind: str, required: str, approvers: int = 1, remind_hours: int = 24) -> Call[Policy]:
+    """Say when a kind waits for approval (`never`, `partner`, `always`), by how many, and when they are told again."""
+    body = {"required": required, "approvers": approvers, "remind_hours": remind_hours}
+    return Call("PUT", f"/v1/policies/{_part(kind)}", Policy, body)
 
 
 def _part(text: str) -> str:

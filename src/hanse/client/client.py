@@ -266,6 +266,20 @@ class AsyncClient:
     try_channel = _asked(calls.try_channel)
     deliveries = _asked(calls.deliveries)
     retry_deliveries = _asked(calls.retry_deliveries)
+    approvals = _asked(calls.approvals)
+    approval = _asked(calls.approval)
+    approve = _asked(calls.approve)
+    reject = _asked(calls.reject)
+    withdraw = _asked(calls.withdraw)
+    watch_approval = _asked(calls.watch_approval)
+    delegate = _asked(calls.delegate)
+    delegations = _asked(calls.delegations)
+    end_delegation = _asked(calls.end_delegation)
+    add_rule = _asked(calls.add_rule)
+    rules = _asked(calls.rules)
+    remove_rule = _asked(calls.remove_rule)
+    policies = _asked(calls.policies)
+    change_policy = _asked(calls.change_policy)
 
 
 class Client:
@@ -436,6 +450,20 @@ class Client:
     try_channel = _awaited(calls.try_channel)
     deliveries = _awaited(calls.deliveries)
     retry_deliveries = _awaited(calls.retry_deliveries)
+    approvals = _awaited(calls.approvals)
+    approval = _awaited(calls.approval)
+    approve = _awaited(calls.approve)
+    reject = _awaited(calls.reject)
+    withdraw = _awaited(calls.withdraw)
+    watch_approval = _awaited(calls.watch_approval)
+    delegate = _awaited(calls.delegate)
+    delegations = _awaited(calls.delegations)
+    end_delegation = _awaited(calls.end_delegation)
+    add_rule = _awaited(calls.add_rule)
+    rules = _awaited(calls.rules)
+    remove_rule = _awaited(calls.remove_rule)
+    policies = _awaited(calls.policies)
+    change_policy = _awaited(calls.change_policy)
 
 
 def connect(directory: Path | str) -> Client:

@@ -605,3 +605,56 @@ class Me(msgspec.Struct, frozen=True):
     must_change: bool = False
     session: str = ""
     csrf: str = ""
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """A decision awaited or taken; `details` and `votes` are told of one that is shown by itself."""
+
+    id: str
+    kind: str
+    subject: str
+    digest: str
+    state: str
+    title: str
+    project: str
+    organisation: str
+    requester: str
+    needed: int
+    rule: str
+    reason: str
+    created_at: str
+    ended_at: str | None = None
+    details: dict[str, Any] = {}
+    votes: tuple[dict[str, str], ...] = ()
+
+
+class Delegation(msgspec.Struct, frozen=True):
+    id: str
+    giver: str
+    receiver: str
+    approval: str
+    created_at: str
+    until: str
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What is approved without a person; empty or None does not limit."""
+
+    id: str
+    kind: str
+    project: str
+    partner: str
+    components: tuple[str, ...]
+    most_disclosure: float | None
+    most_rows: int | None
+    a_day: int | None
+    until: str | None
+    maker: str
+    created_at: str
+
+
+class Policy(msgspec.Struct, frozen=True):
+    kind: str
+    required: str
+    approvers: int
+    remind_hours: int

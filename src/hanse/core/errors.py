@@ -835,6 +835,12 @@ This output is no table.
 `hanse job report` shows a report; `hanse model show` says where a model lies.
 报告可用 `hanse job report` 查看；模型位置可用 `hanse model show` 查看。
 
+403 job.not_approved
+This party's approvers have not agreed to the job as it is now.
+本方审批人尚未同意当前内容的作业。
+Have an approver decide; a job that was changed needs a new approval.
+请由审批人作出决定；更改后的作业需要重新审批。
+
 403 job.not_yours
 The job has no part for this organisation.
 该作业与本组织无关。
@@ -1446,6 +1452,12 @@ A table has more rows than can be prepared.
 表的行数超出可准备的上限。
 Split the table.
 请拆分该表。
+
+409 queue.approval
+A party's approvers have not decided about the job yet.
+有参与方的审批人尚未对该作业作出决定。
+Wait, or speak with that party's approvers; the job goes on by itself.
+请等待，或联系该参与方的审批人；决定后作业会自动继续。
 
 409 queue.away
 A party's node cannot be reached.

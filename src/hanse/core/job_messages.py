@@ -55,6 +55,12 @@ class ProposeJob(msgspec.Struct, frozen=True, tag=True):
     release: Label
 
 
+class JobDecided(msgspec.Struct, frozen=True, tag=True):
+    """party → guest: my approvers have decided about this job, ask again. Reply: `Acknowledged`."""
+
+    job: JobKey
+
+
 class StartJob(msgspec.Struct, frozen=True, tag=True):
     """guest → host: every party has accepted. Reply: `Acknowledged`."""
 
@@ -152,9 +158,10 @@ def read_out(problems: Iterable[JobProblem]) -> str:
 
 
 class Decision(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a proposal: accepted when there are no problems."""
+    """The answer to a proposal: accepted when there are no problems, unless a person still has to decide."""
 
     problems: Annotated[tuple[JobProblem, ...], msgspec.Meta(max_length=256)] = ()
+    pending: bool = False
 
 
 class AttemptStanding(Telling, frozen=True, tag=True):
@@ -182,6 +189,15 @@ class Acknowledged(msgspec.Struct, frozen=True, tag=True):
 
 
 JobRequest = (
-    ProposeJob | StartJob | OrderAttempt | EndAttempt | AttemptEnded | TaskEnded | JobEnded | CancelJob | QueryJob
+    ProposeJob
+    | JobDecided
+    | StartJob
+    | OrderAttempt
+    | EndAttempt
+    | AttemptEnded
+    | TaskEnded
+    | JobEnded
+    | CancelJob
+    | QueryJob
 )
 JobReply = Decision | AttemptStanding | JobStanding | Acknowledged

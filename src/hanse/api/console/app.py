@@ -8,6 +8,7 @@ from fastapi.security import HTTPBearer
 
 from hanse.api.console import (
     applications,
+    approvals,
     channels,
     components,
     datasets,
@@ -54,6 +55,7 @@ ROUTERS = (
     keys.router,
     notifications.router,
     channels.router,
+    approvals.router,
 )
 
 

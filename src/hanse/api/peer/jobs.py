@@ -7,6 +7,7 @@ from hanse.core.job_messages import (
     AttemptEnded,
     CancelJob,
     EndAttempt,
+    JobDecided,
     JobEnded,
     JobReply,
     JobRequest,
@@ -35,9 +36,11 @@ async def answer(desk: JobDesk, sender: OrganisationId, request: JobRequest) -> 
 async def _note(
     desk: JobDesk,
     sender: OrganisationId,
-    request: StartJob | EndAttempt | AttemptEnded | TaskEnded | JobEnded | CancelJob,
+    request: JobDecided | StartJob | EndAttempt | AttemptEnded | TaskEnded | JobEnded | CancelJob,
 ) -> None:
     match request:
+        case JobDecided(job):
+            await desk.hear_decided(sender, job)
         case StartJob(job):
             await desk.begin(sender, job)
         case EndAttempt(job, task, attempt):

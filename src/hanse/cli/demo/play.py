@@ -244,6 +244,7 @@ async def _accept(host: Actor) -> None:
         offered = [one for one in await host.client.projects() if one.name == PROJECT]
         if offered:
             await host.client.accept_project(offered[0].id)
+            await host.client.add_rule("job", offered[0].id)
             return
         if asyncio.get_running_loop().time() > deadline:
             raise fault("project.unknown", f"{host.name} was not offered the project", step="agree on a project")

@@ -95,6 +95,13 @@ def invalidate(session: Session, kind: Kind, subject: str, reason: str) -> bool:
     return True
 
 
+def abandon(session: Session, kind: Kind, subject: str, reason: str) -> None:
+    """Void what still waits of a subject that is over; what was decided stays as it was."""
+    latest = _latest(session, kind, subject, hold=True)
+    if latest is not None and latest.state == "pending":
+        _end(latest, "void", reason)
+
+
 def decide(session: Session, caller: Caller, approval_id: str, verdict: Verdict, reason: str, digest: str) -> Approval:
     """Vote on exactly the digest that was shown; the approval ends with one rejection or enough approvals.
 

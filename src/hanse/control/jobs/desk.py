@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
+from hanse.control.approvals import service as approvals
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.grants.service import find_grant
-from hanse.control.jobs import clauses, proposals, service, shares, spending
+from hanse.control.jobs import approving, clauses, proposals, service, shares, spending
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import AWAY_S
@@ -30,11 +31,11 @@ from hanse.control.jobs.planner import Planner, PlannerSocket
 from hanse.control.jobs.proposals import Proposal
 from hanse.control.jobs.queue import USUAL, Rules
 from hanse.control.jobs.recorder import Recorder
-from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt
+from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt, note_decision
 from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.states import advance, has_ended
 from hanse.control.jobs.streams import Streams
-from hanse.control.jobs.tables import NORMAL, Job, JobEvent
+from hanse.control.jobs.tables import NORMAL, Job, JobEvent, Participant
 from hanse.control.jobs.views import JobView, view_job
 from hanse.control.jobs.wishes import PLAIN, Wishes, change_priority, check_wishes
 from hanse.control.jobs.workshop import AttemptSocket, Workshop
@@ -49,6 +50,7 @@ from hanse.core.job_messages import (
     AttemptStanding,
     CancelJob,
     Decision,
+    JobDecided,
     JobEnded,
     JobProblem,
     JobStanding,
@@ -180,6 +182,8 @@ class JobDesk:
         async with self.bell.listen(job.id) as heard:
             deadline = asyncio.get_running_loop().time() + PROPOSAL_S
             while await self._read(lambda session: service.is_being_answered(session, job.id)):
+                if await self._read(lambda session: service.waits_for_people(session, job.id)):
+                    break
                 if not await heard.within(max(deadline - asyncio.get_running_loop().time(), 0.0)):
                     break
         job = await self.get(job.id)
@@ -232,6 +236,20 @@ class JobDesk:
         await self._settle(job)
         self._scheduler.wake()
 
+    async def decided(self, job: str) -> None:
+        """Go on with a job about which this house's approvers have decided, or tell its guest."""
+
+        def tell(session: Session) -> None:
+            row = service.get_job(session, JobId(job))
+            if row.me == GUEST:
+                service.wake(row)
+            else:
+                outbox.write(session, row.guest, JobDecided(row.id))
+
+        await self._write(tell)
+        self._posted()
+        self._scheduler.wake()
+
     async def events(self, caller: Caller, job: JobId, after: int, wait_s: float) -> list[JobEvent]:
         """Return the events of a job above a number, waiting up to `wait_s` for the first. Raises `job.unknown`."""
         deadline = asyncio.get_running_loop().time() + wait_s
@@ -278,7 +296,7 @@ class JobDesk:
         """Answer a guest's proposal: accept it, or say in words what is in its way."""
         known = await self._read(lambda session: session.get(Job, said.job))
         if known is not None:
-            return self._repeat_decision(known, guest, said)
+            return await self._write(lambda session: self._repeat_decision(session, guest, said))
         me = next((party for party, organisation in said.parties.items() if organisation == self._me), None)
         if me is None or me == GUEST:
             raise fault("job.not_yours", f"job {said.job} has no part for this organisation")
@@ -292,15 +310,27 @@ class JobDesk:
         elif (left_out := self._rejected.admit(guest)) is not None:
             await self._write(lambda session: self._reject(session, guest, said.job, proposal, problems, left_out))
         self.bell.ring(said.job)
-        return Decision(problems)
+        if problems:
+            return Decision(problems)
+        return await self._read(lambda session: approving.decision_of(session, service.get_job(session, said.job)))
 
     async def begin(self, guest: OrganisationId, job: JobId) -> None:
         """Note that every party has accepted."""
-        await self._hear(guest, job, service.start_job)
+
+        def note(session: Session, row: Job) -> None:
+            approving.demand(session, row)
+            service.start_job(session, row)
+
+        await self._hear(guest, job, note)
 
     async def order(self, guest: OrganisationId, job: JobId, task: TaskName, number: int) -> AttemptStanding:
         """Run this party's attempt of a task, once, and say how it is."""
-        await self._hear(guest, job, lambda _session, _row: None)
+
+        def check(session: Session, row: Job) -> None:
+            if row.state == "proposed":  # an order that overtakes the word that all have accepted
+                approving.demand(session, row)
+
+        await self._hear(guest, job, check)
         return await self._workshop.order(job, task, number)
 
     async def end_attempt(self, guest: OrganisationId, job: JobId, task: TaskName, number: int) -> None:
@@ -363,6 +393,17 @@ class JobDesk:
             await self._settle(job)
             self.bell.ring(job)
 
+    async def hear_decided(self, organisation: OrganisationId, job: JobId) -> None:
+        """Ask a party again whose approvers have decided."""
+
+        def note(session: Session) -> None:
+            party = service.party_of(session, job, organisation)
+            session.get_one(Participant, (job, party)).asked_at = None
+            service.wake(service.get_job(session, job))
+
+        await self._write(note)
+        self._scheduler.wake()
+
     async def stand(self, organisation: OrganisationId, job: JobId) -> JobStanding:
         """Say how a job of this guest is, to one of its parties."""
 
@@ -414,6 +455,8 @@ class JobDesk:
         service.open_job(session, job, proposal.parties, check)
         details = {} if job.retry_of is None else {"retry_of": job.retry_of}
         audit.append(session, caller.id, "job.start", job.id, name=job.name, project=job.project, **details)
+        approval = approving.ask(session, self._directory, caller.person, job, check)
+        note_decision(session, job.id, GUEST, Decision(pending=approval.state == "pending"))
         self._members[job.id] = frozenset(proposal.parties.values())
         return job
 
@@ -425,7 +468,9 @@ class JobDesk:
         service.demand_room(session, guest)
         job = _describe_job(job_id, guest, proposal, check)
         service.open_job(session, job, proposal.parties, check)
-        audit.append(session, guest, "job.accept", job.id, name=job.name, project=job.project)
+        approval = approving.ask(session, self._directory, guest, job, check)
+        told = {"name": job.name, "project": job.project, "approval": approval.id, "state": approval.state}
+        audit.append(session, guest, "job.accept", job.id, **told)
         self._members[job.id] = frozenset(proposal.parties.values())
 
     def _reject(
@@ -448,13 +493,24 @@ class JobDesk:
         advance(session, job, "rejected", Fault("job.rejected", proposal.me, "proposal", words[:PROBLEM_CHARACTERS]))
         audit.append(session, guest, "job.reject", job.id, name=job.name, project=job.project, left_out=left_out)
 
-    def _repeat_decision(self, known: Job, guest: OrganisationId, said: ProposeJob) -> Decision:
-        other = known.state != "rejected" and known.spec != said.pipeline
-        if known.guest != guest or other:
+    def _repeat_decision(self, session: Session, guest: OrganisationId, said: ProposeJob) -> Decision:
+        known = service.get_job(session, said.job)
+        if known.guest != guest:
             raise fault("job.not_yours", f"job {said.job} is known here as another one")
+        asked = approving.digest_of(said.project, said.pipeline, said.parties, said.versions)
+        if known.state != "rejected" and asked != approving.digest_of_job(session, known):
+            return self._refuse_change(session, known)
         if known.state in ("cancelled", "failed"):
             return Decision((JobProblem(known.me, "", f"this party has {known.state} the job"),))
-        return Decision(known.problems)
+        if known.problems or known.state != "proposed":
+            return Decision(known.problems)
+        return approving.decision_of(session, known)
+
+    def _refuse_change(self, session: Session, job: Job) -> Decision:
+        """A job that was edited is another one: what was asked or approved of this one is void."""
+        if approvals.invalidate(session, "job", job.id, "the guest has changed the job"):
+            audit.append(session, job.guest, "job.change", job.id, name=job.name)
+        return Decision((JobProblem(job.me, "", f"job {job.id} is known here as another one"),))
 
     def _cancel(self, session: Session, job: JobId, actor: str) -> None:
         row = service.get_job(session, job)

@@ -167,6 +167,8 @@ def _participants(session: Session, job: JobId) -> Iterable[Participant]:
 def _say_absence(row: Participant) -> Fault:
     if row.away_since is not None:
         return Fault("queue.away", row.party, "proposal", f"its node has not been reached since {row.away_since}")
+    if row.pending:
+        return Fault("queue.approval", row.party, "proposal")
     return Fault("queue.unanswered", row.party, "proposal")
 
 

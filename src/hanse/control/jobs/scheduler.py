@@ -14,13 +14,13 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from hanse.control.database import Database
-from hanse.control.jobs import decisions, leases, service
+from hanse.control.jobs import approving, decisions, leases, service
 from hanse.control.jobs.attempts import AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import place
 from hanse.control.jobs.queue import USUAL, Rules
 from hanse.control.jobs.states import advance, has_ended
-from hanse.control.jobs.tables import Attempt, Participant
+from hanse.control.jobs.tables import Attempt, Job, Participant
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import JobId, OrganisationId, TaskName
@@ -43,6 +43,9 @@ PAUSE_S = 1.0
 
 ASK_AGAIN_S = 5.0
 """How often a host is asked again, for its decision or how an attempt is; its own word usually comes sooner."""
+
+PENDING_S = 60.0
+"""How often a party is asked again whose approvers have to decide; its own word usually comes sooner."""
 
 CALL_S = 10.0
 
@@ -272,12 +275,23 @@ def plan_round(session: Session, job: JobId, release: str) -> Round:
     participants = service.participants_of(session, job)
     organisations = {found.party: found.organisation for found in participants}
     if row.state == "proposed":
+        if not _has_agreed_itself(session, row):
+            return Round()
         message = ProposeJob(job, row.project, row.spec, organisations, row.versions, release)
         due = [p for p in participants if not p.accepted and _is_to_be_asked(p)]
         for participant in due:
             participant.asked_at = now()
         return Round(proposals=tuple((p.party, p.organisation, message) for p in due))
     return _plan_attempts(session, job, organisations)
+
+
+def _has_agreed_itself(session: Session, job: Job) -> bool:
+    """Say whether this house's own approvers, if they are asked, have agreed; note what they have decided."""
+    own = session.get_one(Participant, (job.id, GUEST))
+    if not own.accepted:
+        note_decision(session, job.id, GUEST, approving.decision_of(session, job))
+        service.wake(job)
+    return own.accepted
 
 
 def _plan_attempts(session: Session, job: JobId, organisations: dict[PartyId, OrganisationId]) -> Round:
@@ -310,7 +324,10 @@ def _is_due(row: Attempt, blamed: bool) -> bool:
 def note_decision(session: Session, job: JobId, party: PartyId, decision: Decision) -> None:
     """Note what a party has answered to a proposal."""
     participant = session.get_one(Participant, (job, party))
-    participant.accepted, participant.away_since = not decision.problems, None
+    participant.accepted = not decision.problems and not decision.pending
+    participant.pending, participant.away_since = decision.pending, None
+    if decision.pending:  # its own word comes sooner, or else it is asked then
+        participant.asked_at = later(PENDING_S)
     if decision.problems:
         row = service.get_job(session, job)
         problems = tuple(JobProblem(party, p.task, p.message, p.remedy) for p in decision.problems)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import LOCAL, Caller, visible
 from hanse.control.access.permissions import Permission
+from hanse.control.approvals import service as approvals
 from hanse.control.jobs.search import EVERY, Wanted
 from hanse.control.jobs.states import advance, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Task
@@ -160,6 +161,12 @@ def blame(session: Session, job: JobId, told: Fault | None, teller: PartyId) -> 
     return Fault(told.code, teller, told.step)
 
 
+def waits_for_people(session: Session, job: JobId) -> bool:
+    """Say whether all that keeps a proposed job from beginning is that approvers have to decide."""
+    missing = [row for row in participants_of(session, job) if not row.accepted]
+    return bool(missing) and all(row.pending for row in missing)
+
+
 def wake(job: Job) -> None:
     """Have the job stepped at once: something has changed."""
     job.due_at = ""
@@ -211,6 +218,7 @@ def end_job(session: Session, job: Job, state: JobState, fault: Fault | None = N
     """Bring a job to its end, with all that is not over yet; return whether that is news."""
     if has_ended(job):
         return False
+    approvals.abandon(session, "job", job.id, f"the job is {state}")
     for task in tasks_of(session, job.id):
         if state == "succeeded":
             end_task(session, task, "succeeded")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from hanse.control.derived.reading import Reading, open_reading
 from hanse.control.grants import enforcement
 from hanse.control.grants.service import Use
-from hanse.control.jobs import service
+from hanse.control.jobs import approving, service
 from hanse.control.jobs.attempts import AttemptKey, Child
 from hanse.control.jobs.clauses import request_of, tell_guest
 from hanse.control.jobs.decisions import place
@@ -229,6 +229,7 @@ def _prepare(session: Session, job: Job, task: Task, row: Attempt, premises: Pre
 
 
 def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str) -> AttemptSpec:
+    approving.demand(session, job)
     organisations = service.organisations_of(session, job.id)
     names = datasets_of(job.spec, job.me, task.name)
     readings = {name: open_reading(session, premises.directory, name, job.project, now()) for name in names}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hanse.control.database import Base, Number, Record
@@ -57,7 +57,10 @@ class Job(Base):
 
 
 class Participant(Base):
-    """A party of a job. At the guest's node: whether it accepted, when it was asked, since when it is away."""
+    """A party of a job. At the guest's node: whether it accepted, when it was asked, since when it is away.
+
+    `pending`: its approvers have to decide, and `asked_at` lies ahead: it is not asked again before then.
+    """
 
     __tablename__ = "job_participants"
 
@@ -65,6 +68,7 @@ class Participant(Base):
     party: Mapped[PartyId] = mapped_column(String(16), primary_key=True)
     organisation: Mapped[OrganisationId] = mapped_column(String(32))
     accepted: Mapped[bool] = mapped_column(default=False)
+    pending: Mapped[bool] = mapped_column(default=False, server_default=false())
     asked_at: Mapped[str | None] = mapped_column(String(24))
     away_since: Mapped[str | None] = mapped_column(String(24))
 

@@ -14,8 +14,8 @@ from hanse.core.faults import fault
 HERE = Path(__file__).parent
 
 
-def upgrade(database: Database) -> None:
-    """Run the migrations that are missing, all in one transaction that nobody else can begin meanwhile.
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Run the migrations that are missing up to `revision`, in one transaction that nobody else begins meanwhile.
 
     Raises `database.newer` when a newer release has been here, and `database.*` when the disk will not have it.
     """
@@ -28,7 +28,7 @@ def upgrade(database: Database) -> None:
             if found - known:
                 raise fault("database.newer", f"the database is at revision {', '.join(sorted(found - known))}")
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     except DatabaseError as error:
         said = explain(error)
         raise fault("database.broken", f"{error.orig}") if said is error else said from error

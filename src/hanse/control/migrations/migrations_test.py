@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from hanse.control.database import Base, Database
+from hanse.control.jobs import approving
+from hanse.control.jobs.tables import Job
 from hanse.control.migrations import upgrade
 from hanse.control.tables import METADATA, TABLES
 from hanse.core.faults import HanseError
+from hanse.core.specs import PipelineSpec
 
 
 @pytest.fixture
@@ -62,3 +66,28 @@ def _revision(database: Database) -> str | None:
     with database.read() as session:
         found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
     return found
+
+
+def test_a_job_that_was_under_way_before_approvals_counts_as_approved(database: Database) -> None:
+    upgrade(database, "0005")
+    spec = PipelineSpec("fit", "risk", {"guest": "bank", "host": "shop"}, {}, "one")
+    with database.write() as session:
+        session.execute(text(_JOB), {"spec": msgspec.json.encode(spec).decode()})
+        for party in ("guest", "host"):
+            session.execute(text(_PARTICIPANT), {"party": party, "organisation": party[0] * 32})
+    upgrade(database)
+    with database.write() as session:
+        job = session.get_one(Job, "job-1")
+        assert approving.state_of(session, job) == "approved"
+        job.spec = msgspec.structs.replace(spec, description="another")
+        assert approving.state_of(session, job) == "void"
+
+
+_JOB = (
+    "INSERT INTO jobs (id, name, project, guest, me, state, spec, versions, created_at, problems, learns, due_at, "
+    "lease_until, heard_at, last_event) VALUES ('job-1', 'fit', 'project-1', 'gggggggggggggggggggggggggggggggg', "
+    "'host', 'running', :spec, '{\"psi\": \"1.0\"}', '2026-01-01T00:00:00.000Z', '[]', '[]', '', '', '', 0)"
+)
+_PARTICIPANT = (
+    "INSERT INTO job_participants (job, party, organisation, accepted) VALUES ('job-1', :party, :organisation, true)"
+)
