@@ -15,6 +15,7 @@ from hanse.control.jobs.tables import Job
 from hanse.control.migrations import upgrade
 from hanse.control.tables import METADATA, TABLES
 from hanse.core.faults import HanseError
+from hanse.core.roles import GUEST
 from hanse.core.specs import PipelineSpec
 
 
@@ -70,7 +71,7 @@ def _revision(database: Database) -> str | None:
 
 def test_a_job_that_was_under_way_before_approvals_counts_as_approved(database: Database) -> None:
     upgrade(database, "0005")
-    spec = PipelineSpec("fit", "risk", {"guest": "bank", "host": "shop"}, {}, "one")
+    spec = PipelineSpec("fit", "risk", {GUEST: "bank"}, {}, "one")
     with database.write() as session:
         session.execute(text(_JOB), {"spec": msgspec.json.encode(spec).decode()})
         for party in ("guest", "host"):
@@ -86,7 +87,7 @@ def test_a_job_that_was_under_way_before_approvals_counts_as_approved(database: 
 _JOB = (
     "INSERT INTO jobs (id, name, project, guest, me, state, spec, versions, created_at, problems, learns, due_at, "
     "lease_until, heard_at, last_event) VALUES ('job-1', 'fit', 'project-1', 'gggggggggggggggggggggggggggggggg', "
-    "'host', 'running', :spec, '{\"psi\": \"1.0\"}', '2026-01-01T00:00:00.000Z', '[]', '[]', '', '', '', 0)"
+    "'host', 'running', :spec, '{\"psi\": \"1.0\"}', '2026-01-01T00:00:00.000Z', '[]', '{}', '', '', '', 0)"
 )
 _PARTICIPANT = (
     "INSERT INTO job_participants (job, party, organisation, accepted) VALUES ('job-1', :party, :organisation, true)"
