@@ -20,7 +20,7 @@ from hanse.control.jobs import queue
 from hanse.control.jobs.queue import USUAL
 from hanse.control.jobs.tables import Job
 from hanse.core.faults import HanseError
-from hanse.core.ids import JobId
+from hanse.core.ids import JobId, TaskName
 from hanse.core.job_messages import OrderAttempt, ProposeJob, StartJob
 
 BOB = Caller("user-bob", "bob", "user", GROUPS["approver"])
@@ -103,7 +103,7 @@ async def test_a_job_that_is_edited_after_it_was_shown_is_void_and_nothing_runs(
     assert decision.problems
     (void,) = trio.telecom.read(lambda session: approvals.list_approvals(session, BOB))
     assert void.state == "void"
-    for request in (StartJob(job), OrderAttempt(job, said.pipeline and next(iter(tasks)), 1)):
+    for request in (StartJob(job), OrderAttempt(job, TaskName("data"), 1)):
         await refused(trio, request)
     assert trio.telecom.attempts(job, "data") == {}
     lines = trio.telecom.read(
