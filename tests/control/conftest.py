@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.control.house import house
 from tests.control.offices import Office, Wire
+
+__all__ = ["Trio", "house", "trio"]
 
 
 class Trio(NamedTuple):

@@ -14,6 +14,7 @@ SIGNED_IN = "signed in"
 
 ABOUT_ONESELF = {
     ("GET", "/v1/session"),
+    ("GET", "/v1/session/sign-out"),
     ("DELETE", "/v1/session"),
     ("GET", "/v1/sessions"),
     ("DELETE", "/v1/sessions/{session_id}"),

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -48,9 +49,11 @@ from hanse.control.nodes.expiry import tell_expiring
 from hanse.control.nodes.identity import Identity, load_identity, load_token
 from hanse.control.nodes.rest_identity import ANYWHERE, RestIdentity, load_rest_identity, names_of
 from hanse.control.notifications.sender import Sender
+from hanse.control.oidc.signing_in import SignIns
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.schedules.timetable import Timetable
+from hanse.control.sessions.service import Span
 from hanse.control.settings import NodeSettings, load_settings, save_settings
 from hanse.control.users import groups, tickets
 from hanse.control.users import service as users
@@ -172,7 +175,9 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     stack.push_async_callback(desk.close)
 
     facts = NodeFacts(settings.node, release, membership.address, lambda: desk.planner.is_alive)
-    gate = Gate(database, settings.directory)
+    span = Span(timedelta(seconds=settings.session_idle_s), timedelta(seconds=settings.session_most_s))
+    gate = Gate(database, settings.directory, span)
+    sign_ins = SignIns(gate, read_allowed(settings.outbound_allow))
     timetable = Timetable(database, desk)
     tls = await asyncio.to_thread(load_rest_identity, settings) if settings.encrypts_rest else None
     names = names_of(settings) if tls else settings.rest_names
@@ -181,7 +186,20 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     rest_port = rest_socket.getsockname()[1]
     rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_port)}"
     sender = _open_sender(settings, database, identity, tls, rest_port)
-    parts = (database, identity, facts, membership, courier, registration, desk, gate, timetable, sender, decided)
+    parts = (
+        database,
+        identity,
+        facts,
+        membership,
+        courier,
+        registration,
+        desk,
+        gate,
+        timetable,
+        sender,
+        decided,
+        sign_ins,
+    )
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)
     tasks = frozenset(

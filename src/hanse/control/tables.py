@@ -11,6 +11,7 @@ from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spend
 from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
 from hanse.control.notifications.tables import Channel, Delivery, Notification, ReaderLanguage, Subscription
+from hanse.control.oidc.tables import Provider, ProviderSession, SignIn
 from hanse.control.organisations.tables import Member, Revocation
 from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
@@ -66,12 +67,15 @@ TABLES: tuple[type[Base], ...] = (
     Project,
     ProjectMember,
     ProjectPerson,
+    Provider,
+    ProviderSession,
     ReaderLanguage,
     RecoveryCode,
     Revocation,
     Rule,
     Schedule,
     ScheduleRun,
+    SignIn,
     Spending,
     Subscription,
     Task,

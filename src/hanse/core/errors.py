@@ -1123,6 +1123,42 @@ The node's answer is not understood.
 Bring the node and the command to one release.
 请统一节点与命令的版本。
 
+409 oidc.linked
+This person of the provider is linked to a user.
+身份提供方的该人员已关联到某个用户。
+Look at `hanse user links` and part them first.
+请查看 `hanse user links`，先解除原有关联。
+
+409 oidc.name_taken
+A provider of this name or issuer exists.
+同名或同一签发者的身份提供方已存在。
+Change that one, or choose another name.
+请修改已有的提供方，或换一个名称。
+
+502 oidc.provider
+The identity provider does not answer as it should.
+身份提供方的响应不正确。
+Try again; an administrator looks with `hanse provider check`.
+请重试；管理员可用 `hanse provider check` 检查。
+
+401 oidc.refused
+The sign-in was refused.
+登录被拒绝。
+Begin again; if it happens twice, tell an administrator the request's id.
+请重新开始登录；若再次发生，请将请求编号告知管理员。
+
+404 oidc.unknown
+There is no such provider or link.
+没有该身份提供方或关联。
+Look at `hanse provider list`.
+请查看 `hanse provider list`。
+
+403 oidc.unlinked
+The provider knows you, and no user of this node is linked to you.
+身份提供方认识您，但本节点没有与您关联的用户。
+Ask an administrator to link your account: hanse user link.
+请联系管理员关联您的账号：hanse user link。
+
 422 pair.address
 This is no address.
 地址无效。

@@ -23,6 +23,7 @@ from hanse.api.console import (
     models,
     node,
     notifications,
+    oidc,
     parts,
     pipelines,
     projects,
@@ -56,6 +57,7 @@ ROUTERS = (
     notifications.router,
     channels.router,
     approvals.router,
+    oidc.router,
 )
 
 

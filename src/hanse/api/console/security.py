@@ -39,6 +39,9 @@ PUBLIC = frozenset(
         ("GET", "/v1/health"),
         ("POST", "/v1/session"),
         ("POST", "/v1/setup"),
+        ("GET", "/v1/sign-in"),
+        ("GET", "/v1/sign-in/begin"),
+        ("GET", "/v1/sign-in/end"),
         ("POST", "/v1/password"),
     }
 )

@@ -80,12 +80,12 @@ class Gate:
         self._note_sight(row, at)
         return Admission(caller, row.id, user.must_change)
 
-    def note_refusal(self, address: str, code: str) -> None:
+    def note_refusal(self, address: str, code: str, **more: str) -> None:
         """Write that somebody was not let in: a few times at once for each address, then once a minute."""
         since = self._refused.admit(address)
         if since is not None:
             with self.database.write() as session:
-                audit.append(session, "nobody", "access.refused", address, code=code, unwritten=since)
+                audit.append(session, "nobody", "access.refused", address, code=code, unwritten=since, **more)
 
     def _note_use(self, row: AccessKey, at: datetime) -> None:
         if row.used_at is None or (at - parse_time(row.used_at)).total_seconds() >= keys.USED_S:

@@ -1,0 +1,1 @@
+"""Single sign-on: the OpenID providers that an organisation trusts to say who its people are."""
