@@ -11,9 +11,10 @@ from hanse.core.planning import Problem
 
 
 async def test_a_sound_pipeline_has_no_problems_and_leaves_no_trace(trio: Trio) -> None:
+    before = len(trio.bank.read(audit.lines))
     assert await trio.bank.desk.check(LOCAL, chain(data=reading(), align=behaving({}))) == ()
     assert trio.wire.said == []
-    assert trio.bank.read(audit.lines) == []
+    assert len(trio.bank.read(audit.lines)) == before
 
 
 async def test_problems_of_grants_and_of_the_catalogue_are_told(trio: Trio) -> None:
