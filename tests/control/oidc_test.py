@@ -38,7 +38,13 @@ class Desk:
             return await local.post("/v1/providers", json=known | terms)
 
     async def walk(self, browser: httpx2.AsyncClient) -> str:
-        """Begin, and let the provider send the browser back; return the path where it arrives."""
+        """Begin, and let the provider send the browser back; return the path where it arrives.
+
+        Codes of earlier walks go: the provider's memory finds a code by its client too, and might take an old one.
+        """
+        with self.iam.app.app_context():
+            for code in self.iam.backend.query(self.iam.models.AuthorizationCode):
+                self.iam.backend.delete(code)
         begun = await browser.get("/v1/sign-in/begin?provider=staff")
         assert begun.status_code == 303, begun.text
         async with httpx2.AsyncClient() as outside:
