@@ -1363,6 +1363,54 @@ The planner does not know the question.
 Restart the node: its parts are of two releases.
 请重启节点：其各部分版本不一致。
 
+409 profile.budget
+The privacy budget of this dataset does not cover it.
+该数据集的隐私预算不足。
+Choose fewer figures or a smaller epsilon; what was told before costs nothing again.
+请减少所选指标或降低 epsilon；已披露过的指标再次共享不再消耗预算。
+
+500 profile.failed
+The figures of a dataset could not be found.
+数据集的统计指标计算失败。
+See the log of the profile on this node, then ask for it again.
+请查看本节点上该分析的日志，然后重新发起分析。
+
+422 profile.figure
+This figure cannot be told of this column.
+该列不能共享这一指标。
+Numbers need rising edges or values, texts need values; identifiers have no histogram.
+数值列需要递增的分界点或取值，文本列需要取值；标识列没有直方图。
+
+507 profile.memory
+The figures of a dataset need more memory than an attempt of this node may use.
+计算数据集的统计指标所需内存超过本节点单次执行的上限。
+Raise `memory_bytes` of the node, or lower `attempts`.
+请提高节点的 `memory_bytes`，或降低 `attempts`。
+
+404 profile.none
+There are no figures of this version, or not yet.
+该版本没有统计指标，或尚未完成。
+`hanse dataset profile run` makes them.
+可用 `hanse dataset profile run` 生成。
+
+409 profile.not_offered
+The dataset is not offered to this project.
+该数据集未向此项目开放。
+Publish its card to the project, or grant it, first.
+请先向该项目发布数据集名片或授权。
+
+409 profile.released
+This figure of this version was told in another way before.
+该版本的这一指标此前已以其他方式披露。
+It is repeated as it was, never drawn again: leave its bins and epsilon as they were.
+已披露的指标只会原样重复，不会重新加噪：请保持原有分箱与 epsilon。
+
+409 profile.retired
+This version has no rows any more.
+该版本的数据已不存在。
+Take a version that is not retired.
+请选择未停用的版本。
+
 409 project.ambiguous
 Several projects go by this name.
 多个项目同名。

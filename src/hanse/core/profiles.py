@@ -26,7 +26,7 @@ MOST_FIGURES = 500
 Verdict = Literal["stable", "shifted", "drifted"]
 
 
-# ------------------------------------------------------------------------------------------------- the owner's figures
+# ------------------------------------------------------------------------------------------------ the owner's figures
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -57,9 +57,10 @@ class NumberFigures(msgspec.Struct, frozen=True):
 
 
 class ColumnFigures(msgspec.Struct, frozen=True):
-    """One column. `distinct` is counted, or where it `is_estimated` true to about 1 in 100. `values`: the most frequent.
+    """One column. `distinct` is counted, or where it `is_estimated` true to about 1 in 100.
 
-    `shortest` and `longest` are characters of texts.
+    `values` are the most frequent ones, of texts and of numbers with few values. `shortest` and `longest`
+    are characters of texts.
     """
 
     name: str
@@ -149,7 +150,7 @@ def judge(stability: float) -> Verdict:
     return "shifted" if stability < SHIFTED_BELOW else "drifted"
 
 
-# ------------------------------------------------------------------------------------------------ what partners are told
+# --------------------------------------------------------------------------------------------- what partners are told
 
 FigureName = Literal["rows", "missing", "distinct", "malformed", "histogram"]
 """What can be drawn: each changes by at most 1 when one row comes or goes, a histogram in one bin."""
@@ -252,7 +253,7 @@ def margin(epsilon: int) -> int:
     return max(0, math.ceil(math.log(40 / (1 + math.exp(-rate))) / rate) - 1)
 
 
-# ------------------------------------------------------------------------------------------------- the two planes' files
+# ---------------------------------------------------------------------------------------------- the two planes' files
 
 Work = Literal["measure", "compare", "draw"]
 

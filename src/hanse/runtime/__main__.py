@@ -1,4 +1,4 @@
-"""`python -m hanse.runtime run task.json | ingest ingest.json | planner | source`: one process of the data plane."""
+"""`python -m hanse.runtime run task.json | ingest ingest.json | …` (`USAGE`): one process of the data plane."""
 
 import importlib
 import sys
@@ -8,10 +8,11 @@ from hanse.runtime import limits
 VERBS = {
     "run": ("hanse.runtime.task", 1),
     "ingest": ("hanse.runtime.ingest", 1),
+    "profile": ("hanse.runtime.profile", 1),
     "planner": ("hanse.runtime.planner", 0),
     "source": ("hanse.runtime.source", 0),
 }
-USAGE = "usage: python -m hanse.runtime run TASK.json | ingest INGEST.json | planner | source"
+USAGE = "usage: python -m hanse.runtime run TASK.json | ingest INGEST.json | profile PROFILE.json | planner | source"
 
 
 def main(arguments: list[str]) -> int:
