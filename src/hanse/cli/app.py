@@ -23,6 +23,7 @@ from hanse.cli.commands import (
     pipelines,
     projects,
     schedules,
+    sources,
     users,
 )
 from hanse.cli.commands.demo import demo
@@ -50,6 +51,7 @@ app.command(epilog="Example: hanse invite --wait")(pairing.invite)
 app.command(epilog="Example: hanse join hanse1-… --fingerprint '3f2a 9c1e …'")(pairing.join)
 app.add_typer(pairing.members, name="member")
 app.add_typer(datasets.commands, name="dataset")
+app.add_typer(sources.commands, name="source")
 app.add_typer(projects.projects, name="project")
 app.add_typer(components.commands, name="component")
 app.add_typer(pipelines.commands, name="pipeline")

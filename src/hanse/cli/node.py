@@ -55,6 +55,7 @@ from hanse.control.outbox.courier import Courier
 from hanse.control.schedules.timetable import Timetable
 from hanse.control.sessions.service import Span
 from hanse.control.settings import NodeSettings, load_settings, save_settings
+from hanse.control.sources.desk import SourceDesk
 from hanse.control.users import groups, tickets
 from hanse.control.users import service as users
 from hanse.core.addresses import read_allowed
@@ -137,12 +138,14 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     release = version("hanse")
     courier = Courier(database, peers)
     membership = Membership(database, identity, peers, PairingDoorbell(), release)
+    sources = SourceDesk(settings.directory, database, read_allowed(settings.outbound_allow))
     registration = Registration(
         settings.directory,
         database,
         _limits(settings, 1),
         tuple(map(Path, settings.data_paths)),
         partial(settle, me=identity.organisation),
+        sources,
     )
     desk = JobDesk(
         database,
@@ -199,6 +202,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         sender,
         decided,
         sign_ins,
+        sources,
     )
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)

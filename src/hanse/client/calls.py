@@ -52,6 +52,9 @@ from hanse.client.resources import (
     SavedPipeline,
     Schedule,
     ScheduleRun,
+    Source,
+    SourceTable,
+    SourceTest,
     Subscriptions,
     Unread,
     User,
@@ -144,6 +147,56 @@ def add_dataset(name: str, path: str, id_column: str, label_column: str | None =
     body = {"name": name, "path": path, "id_column": id_column, "label_column": label_column}
     said = {key: value for key, value in body.items() if value is not None}
     return Call("POST", "/v1/datasets", Dataset, said, timeout_s=INGEST_TIMEOUT_S)
+
+
+def read_dataset(
+    name: str,
+    source: str,
+    id_column: str,
+    label_column: str | None = None,
+    *,
+    table: SourceTable | None = None,
+    query: str = "",
+) -> Call[Dataset]:
+    """Register a table of a source, or the rows of one SELECT, as a dataset."""
+    body: dict[str, Any] = {"name": name, "source": source, "id_column": id_column, "label_column": label_column}
+    body |= {"query": query} if table is None else {"table": {"space": table.space, "name": table.name}}
+    return Call("POST", "/v1/datasets", Dataset, body, timeout_s=INGEST_TIMEOUT_S)
+
+
+def add_source(name: str, kind: str, password: str, **where: Any) -> Call[Source]:
+    """Keep a source: `where` is host, port, database, user, tls, ca."""
+    return Call("POST", "/v1/sources", Source, {"name": name, "kind": kind, "password": password, **where})
+
+
+def sources() -> Call[tuple[Source, ...]]:
+    """List sources."""
+    return Call("GET", "/v1/sources", tuple[Source, ...], query={"limit": "1000"})
+
+
+def source(name: str) -> Call[Source]:
+    """Show a source."""
+    return Call("GET", f"/v1/sources/{_part(name)}", Source)
+
+
+def change_source(name: str, **changes: Any) -> Call[Source]:
+    """Change where a source is, or its password."""
+    return Call("PATCH", f"/v1/sources/{_part(name)}", Source, changes)
+
+
+def remove_source(name: str) -> Call[None]:
+    """Forget a source and its password."""
+    return Call("DELETE", f"/v1/sources/{_part(name)}", None)
+
+
+def test_source(name: str) -> Call[SourceTest]:
+    """Connect to a source."""
+    return Call("POST", f"/v1/sources/{_part(name)}/test", SourceTest, timeout_s=90.0)
+
+
+def source_tables(name: str) -> Call[tuple[SourceTable, ...]]:
+    """List the tables of a source."""
+    return Call("GET", f"/v1/sources/{_part(name)}/tables", tuple[SourceTable, ...], timeout_s=90.0)
 
 
 def datasets() -> Call[tuple[Dataset, ...]]:

@@ -96,6 +96,41 @@ class Dataset(msgspec.Struct, frozen=True):
     created_at: str
 
 
+class Source(msgspec.Struct, frozen=True):
+    """A database that datasets are read from, without its password. `tested`: servers of its kind are in our tests."""
+
+    id: str
+    name: str
+    owner: str
+    kind: str
+    host: str
+    port: int
+    database: str
+    user: str
+    tls: str
+    ca: str = ""
+    tested: bool = False
+    created_at: str = ""
+    changed_at: str = ""
+    tested_at: str | None = None
+
+
+class SourceTable(msgspec.Struct, frozen=True):
+    """A table or view of a source, as its catalogue calls it."""
+
+    space: str
+    name: str
+
+
+class SourceTest(msgspec.Struct, frozen=True):
+    """What answered when a source was tried."""
+
+    server: str
+    encrypted: bool
+    seconds: float
+    tables: int
+
+
 class ProjectMember(msgspec.Struct, frozen=True):
     """`since` is the version of the list in which it came, `agreed` the latest that it has agreed to."""
 

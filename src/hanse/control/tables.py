@@ -18,6 +18,7 @@ from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVe
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.control.schedules.tables import Schedule, ScheduleRun
 from hanse.control.sessions.tables import UserSession
+from hanse.control.sources.tables import Source
 from hanse.control.uploads.tables import Upload
 from hanse.control.users.tables import (
     Failure,
@@ -75,6 +76,7 @@ TABLES: tuple[type[Base], ...] = (
     Rule,
     Schedule,
     ScheduleRun,
+    Source,
     SignIn,
     Spending,
     Subscription,

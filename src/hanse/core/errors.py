@@ -1747,6 +1747,12 @@ The driver for this kind of source is not installed.
 Install the extra that is named, then try again.
 请安装提示中的扩展包后重试。
 
+409 source.exists
+A source has this name already.
+已有同名数据源。
+Choose another name, or change the one that is there.
+请换一个名称，或修改已有的数据源。
+
 502 source.lost
 The source does not go on.
 与数据源的会话中断。
@@ -1764,6 +1770,12 @@ The source does not accept the user and password.
 数据源不接受该用户名或密码。
 Check both, and from where the server lets this user in.
 请检查用户名与密码，以及服务器允许的来源地址。
+
+422 source.password_again
+The password has to be given again.
+需要重新输入密码。
+Give the password with this change.
+请在修改时一并提供密码。
 
 403 source.permission
 The source's user may not read this.
@@ -1794,6 +1806,12 @@ The encrypted connection to the source failed.
 与数据源的加密连接失败。
 Give the authority (CA) that signed the server's certificate; check the host's name in it.
 请提供签发服务器证书的 CA，并核对证书中的主机名。
+
+404 source.unknown
+There is no such source.
+没有该数据源。
+See the sources: hanse source list.
+请查看数据源列表：hanse source list。
 
 422 source.value
 A value of the source does not fit.

@@ -29,6 +29,7 @@ from hanse.api.console import (
     projects,
     schedules,
     sessions,
+    sources,
     uploads,
     users,
 )
@@ -40,6 +41,7 @@ ROUTERS = (
     members.router,
     datasets.router,
     uploads.router,
+    sources.router,
     projects.router,
     grants.router,
     applications.router,

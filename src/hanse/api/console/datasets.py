@@ -21,6 +21,7 @@ from hanse.control.nodes.identity import Identity
 from hanse.control.removals import service as removal
 from hanse.core.faults import fault
 from hanse.core.schema import IdType, Sensitivity
+from hanse.core.sources import TableName
 from hanse.core.specs import Delimiter, Encoding
 
 router = APIRouter(tags=["datasets"])
@@ -32,8 +33,17 @@ Rooms = Annotated[Registration, part(Registration)]
 Policy = Literal["same", "extend", "force"]
 
 
+class TableAsked(Asked):
+    """A table or view of a source."""
+
+    space: str = Field("", max_length=128)
+    name: str = Field(max_length=128)
+
+
 class DatasetAsked(Asked):
-    """`path` is a file on the node's machine, or `upload` a complete upload: one of them.
+    """`path` is a file on the node's machine, `upload` a complete upload, `source` a source: one of them.
+
+    Of a source, `table` is read (as `list_source_tables` names it) or the rows of `query`, one SELECT.
 
     `encoding` and `delimiter` are those of a CSV file and `sheet` that of a workbook; empty: look.
     """
@@ -47,6 +57,9 @@ class DatasetAsked(Asked):
     encoding: Encoding = ""
     delimiter: Delimiter = ""
     sheet: str = Field("", max_length=64)
+    source: str = Field("", max_length=64)
+    table: TableAsked | None = None
+    query: str = Field("", max_length=1 << 16)
 
 
 class RefreshAsked(Asked):
@@ -119,8 +132,10 @@ class ConsequencesView(BaseModel):
 @router.post("/datasets", status_code=201, operation_id="register_dataset")
 async def register_dataset(asked: DatasetAsked, caller: Owner, registration: Rooms) -> DatasetView:
     """Register a file, or the next version of a dataset that has the same columns."""
-    if bool(asked.path) == bool(asked.upload):
-        raise fault("dataset.path", "one of path and upload is wanted", "name a path, or an upload")
+    if [bool(asked.path), bool(asked.upload), bool(asked.source)].count(True) != 1:
+        raise fault("dataset.path", "one of path, upload and source is wanted", "name a file, an upload or a source")
+    if bool(asked.source) != (bool(asked.table) != bool(asked.query)):
+        raise fault("dataset.path", "of a source, and only of one, a table or a query is wanted")
     reading = Reading(
         asked.id_column,
         asked.label_column,
@@ -128,6 +143,9 @@ async def register_dataset(asked: DatasetAsked, caller: Owner, registration: Roo
         asked.encoding,
         asked.delimiter,
         asked.sheet,
+        asked.source,
+        TableName(asked.table.space, asked.table.name) if asked.table else None,
+        asked.query,
     )
     return _view(await registration.take(caller, asked.name, asked.path, reading, upload=asked.upload))
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_table, show
 from hanse.client import connect
-from hanse.client.resources import Dataset
+from hanse.client.resources import Dataset, SourceTable
 
 commands = typer.Typer(no_args_is_help=True, help="Register your own files. Rows never leave your node.")
 
@@ -31,6 +31,25 @@ def add(
     """
     with connect(directory) as client:
         dataset = client.add_dataset(name, str(file.absolute()), id_column, label)
+    show(dataset, as_json, lambda console: draw_dataset(console, dataset))
+
+
+@commands.command(epilog="Example: hanse dataset register loans --source core --table public.loans --id phone")
+def register(
+    name: Annotated[str, typer.Argument(help="What the dataset is to be called.")],
+    source: Annotated[str, typer.Option(help="A source: hanse source list.", metavar="NAME")],
+    id_column: Annotated[str, typer.Option("--id", help="Column that says who a row is about.", metavar="COLUMN")],
+    table: Annotated[str | None, typer.Option(help="A table of it: hanse source tables.", metavar="TABLE")] = None,
+    query: Annotated[str, typer.Option(help="Or one SELECT, which changes nothing.", metavar="SELECT")] = "",
+    label: Annotated[str | None, typer.Option(help="Column to be predicted, if you have it.", metavar="COLUMN")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Register a table of a database, or the rows of a query."""
+    space, _, last = (table or "").rpartition(".")
+    wanted = SourceTable(space, last) if table else None
+    with connect(directory) as client:
+        dataset = client.read_dataset(name, source, id_column, label, table=wanted, query=query)
     show(dataset, as_json, lambda console: draw_dataset(console, dataset))
 
 

@@ -25,10 +25,12 @@ from hanse.control.datasets import service as datasets
 from hanse.control.datasets.service import Policy, Settle, Snapshot
 from hanse.control.datasets.tables import Reading
 from hanse.control.settings import environment_of_child
+from hanse.control.sources.desk import SourceDesk
 from hanse.control.uploads import service as uploads
 from hanse.control.uploads.tables import Upload
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, new_id
+from hanse.core.sources import Order
 from hanse.core.specs import Artefact, AttemptResult, IngestSpec, Intake, Limits
 
 DATA, LOG, ORDER, INTAKE = "data", "log", "ingest.json", "intake.json"
@@ -44,6 +46,7 @@ class Registration:
     limits: Limits = field(default_factory=Limits)
     data_paths: tuple[Path, ...] = ()
     settle: Settle | None = None
+    sources: SourceDesk | None = None
     _chunks: threading.Lock = field(default_factory=threading.Lock)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reader: asyncio.subprocess.Process | None = None
@@ -77,17 +80,18 @@ class Registration:
         `known`: it must be a version of a dataset that exists.
         """
         await asyncio.to_thread(self._demand_right, caller, name, known=known)
-        source = await asyncio.to_thread(self._source, caller, path, upload)
+        origin, order = await asyncio.to_thread(self._origin, caller, path, reading, upload)
         async with self._turn:
             folder = self.directory / DATA / new_id("snapshot")
             try:
-                artefact = await self._ingest(_order(source, folder, reading, self.limits))
+                artefact = await self._ingest(_order(origin, folder, reading, self.limits, order), order)
                 intake = await asyncio.to_thread(_read_intake, folder)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-            origin = f"upload {upload}" if upload else str(source)
-            noted = _Noted(caller, name, artefact, origin, reading, intake, policy, upload)
+            noted = _Noted(
+                caller, name, artefact, f"upload {upload}" if upload else origin, reading, intake, policy, upload
+            )
             return await asyncio.to_thread(self._note, noted)
 
     async def refresh(
@@ -97,10 +101,12 @@ class Registration:
         snapshot = await asyncio.to_thread(self._changeable, caller, name)
         reading = snapshot.version.reading
         is_file = not snapshot.version.source.startswith("upload ")
-        if reading is None or not (path or upload or is_file):
+        if reading is None or not (path or upload or is_file or reading.source):
             cause = f"where {snapshot.dataset.name!r} came from is not there to be read again"
             raise fault("dataset.no_source", cause)
-        again = path or ("" if upload else snapshot.version.source)
+        if path or upload:
+            reading = msgspec.structs.replace(reading, source="", table=None, query="")
+        again = path or ("" if upload or reading.source else snapshot.version.source)
         return await self.take(caller, snapshot.dataset.name, again, reading, upload=upload, policy=policy, known=True)
 
     def receive(self, caller: Caller, upload_id: str, offset: int, chunk: bytes, sha256: str) -> Upload:
@@ -142,6 +148,16 @@ class Registration:
                     raise
                 caller.demand(Permission.DATASETS_MANAGE)
 
+    def _origin(self, caller: Caller, path: str, reading: Reading, upload: str) -> tuple[str, Order | None]:
+        """Return what is read, a file or in words, and the order for a source. Raises `dataset.*`, `source.*`."""
+        if not reading.source:
+            return str(self._source(caller, path, upload)), None
+        if self.sources is None:
+            raise fault("source.unknown", "this node keeps no sources")
+        order = self.sources.order(caller, reading.source, reading.table, reading.query)
+        what = f"{reading.table.schema}.{reading.table.name}" if reading.table else "a query"
+        return f"source {reading.source}: {what}", order
+
     def _source(self, caller: Caller, path: str, upload: str) -> Path:
         if not upload:
             return admitted(caller, Path(path), self.data_paths)
@@ -167,20 +183,22 @@ class Registration:
         if self._reader is not None:
             await _end(self._reader)
 
-    async def _ingest(self, spec: IngestSpec) -> Artefact:
+    async def _ingest(self, spec: IngestSpec, order: Order | None = None) -> Artefact:
         folder = Path(spec.directory)
         log = self.directory / LOG / f"{folder.name}.log"
         await asyncio.to_thread(_lay_out, folder, spec, log)
         with log.open("wb") as file:
             self._reader = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "hanse.runtime", "ingest", str(folder / ORDER)),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if order else asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
                 env=environment_of_child(folder),
                 start_new_session=True,
             )
         try:
+            if order:
+                await self._reader.communicate(order.password.encode())
             code = await self._reader.wait()
         except asyncio.CancelledError:
             await _end(self._reader)
@@ -274,9 +292,9 @@ def admitted(caller: Caller, path: Path, allowed: Iterable[Path]) -> Path:
     return real
 
 
-def _order(source: Path, folder: Path, reading: Reading, limits: Limits) -> IngestSpec:
+def _order(origin: str, folder: Path, reading: Reading, limits: Limits, order: Order | None) -> IngestSpec:
     return IngestSpec(
-        str(source),
+        origin,
         reading.id_column,
         str(folder),
         reading.label_column,
@@ -285,6 +303,7 @@ def _order(source: Path, folder: Path, reading: Reading, limits: Limits) -> Inge
         reading.encoding,
         reading.delimiter,
         reading.sheet,
+        order.reader if order else None,
     )
 
 

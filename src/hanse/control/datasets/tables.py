@@ -7,11 +7,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hanse.control.database import Base, Number, Record
 from hanse.core.ids import DatasetId
 from hanse.core.schema import IdType, Schema, Sensitivity
+from hanse.core.sources import TableName
 from hanse.core.specs import Delimiter, Encoding
 
 
 class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How a file is read, so that it can be read again: what `IngestSpec` says of it, beside its place."""
+    """How a file is read, so that it can be read again: what `IngestSpec` says of it, beside its place.
+
+    `source` is a source by name or id, then `table` or `query` is what of it.
+    """
 
     id_column: str
     label_column: str | None = None
@@ -19,6 +23,9 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     encoding: Encoding = ""
     delimiter: Delimiter = ""
     sheet: str = ""
+    source: str = ""
+    table: TableName | None = None
+    query: str = ""
 
 
 class Dataset(Base):
