@@ -50,7 +50,8 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "job archive, job restore, job log, "
     named += "schedule add, schedule list, schedule show, schedule history, schedule pause, schedule resume, "
     named += "schedule run, schedule remove, "
-    named += "dataset register, source add, source change, source list, source remove, source show, source tables, source test, "
+    named += "dataset register, source add, source change, source list, source remove, source show, "
+    named += "source tables, source test, "
     named += (
         "member invitations, member revoke, member show, member withdraw, project add, project leave, project remove"
     )
