@@ -1327,6 +1327,12 @@ The project has a pipeline of that name.
 Choose another name, or save a new version of that pipeline.
 请改用其他名称，或保存为该流程的新版本。
 
+404 pipeline.no_task
+The pipeline has no such task.
+该流程没有此任务。
+`hanse pipeline show` lists its tasks.
+可用 `hanse pipeline show` 查看其任务。
+
 422 pipeline.project
 A pipeline stays in its project.
 流程不能更换项目。

@@ -12,7 +12,7 @@ import msgspec
 from hanse.core.faults import Fault
 from hanse.core.ids import JobId, OrganisationId, ProjectId, TaskName
 from hanse.core.roles import PartyId
-from hanse.core.specs import PipelineSpec
+from hanse.core.specs import MOST_TASKS, PipelineSpec
 from hanse.core.words import PRINTABLE, Label, flatten
 
 JobState = Literal["proposed", "running", "succeeded", "failed", "cancelled", "rejected"]
@@ -45,6 +45,7 @@ class ProposeJob(msgspec.Struct, frozen=True, tag=True):
 
     `parties` says which organisation stands behind each party of `pipeline`, `versions` which version of each component
     the guest has, `release` its release of Hanse. `project` is the project's id, the same at all of its members.
+    `reuse` names, by task, the earlier job of this guest whose results it would rather have than run the task again.
     """
 
     job: JobKey
@@ -53,6 +54,7 @@ class ProposeJob(msgspec.Struct, frozen=True, tag=True):
     parties: dict[PartyId, OrganisationId]
     versions: dict[str, str]
     release: Label
+    reuse: Annotated[dict[TaskKey, JobKey], msgspec.Meta(max_length=MOST_TASKS)] = {}
 
 
 class JobDecided(msgspec.Struct, frozen=True, tag=True):
@@ -70,12 +72,14 @@ class StartJob(msgspec.Struct, frozen=True, tag=True):
 class OrderAttempt(msgspec.Struct, frozen=True, tag=True):
     """guest → host: run your share of this task, for the n-th time; ends every earlier one. Reply: `AttemptStanding`.
 
-    Said again, it starts nothing and tells how that attempt is.
+    Said again, it starts nothing and tells how that attempt is. With `reuse`: take your part of what that job made, if
+    it is there and made of the same; else the attempt is `lost`, and the next one runs.
     """
 
     job: JobKey
     task: TaskKey
     attempt: AttemptNumber
+    reuse: JobKey | None = None
 
 
 class EndAttempt(msgspec.Struct, frozen=True, tag=True):
@@ -158,10 +162,14 @@ def read_out(problems: Iterable[JobProblem]) -> str:
 
 
 class Decision(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a proposal: accepted when there are no problems, unless a person still has to decide."""
+    """The answer to a proposal: accepted when there are no problems, unless a person still has to decide.
+
+    `reused`: whose earlier results this party has, too.
+    """
 
     problems: Annotated[tuple[JobProblem, ...], msgspec.Meta(max_length=256)] = ()
     pending: bool = False
+    reused: Annotated[tuple[TaskKey, ...], msgspec.Meta(max_length=MOST_TASKS)] = ()
 
 
 class AttemptStanding(Telling, frozen=True, tag=True):

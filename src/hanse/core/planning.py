@@ -71,6 +71,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     """How one task runs: which component (the model's own for `predict`), which parties, after which tasks.
 
     `queries` is how many exact sums of its own table the asked party may have to answer: none unless it is a host.
+    `redraws`: another run on the same inputs is meant to come out differently.
     """
 
     name: str
@@ -81,6 +82,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
     outputs: dict[PartyId, dict[str, ArtefactKind]]
     apply: bool = False
     queries: int = 0
+    redraws: bool = False
 
 
 class PipelineCheck(msgspec.Struct, frozen=True):

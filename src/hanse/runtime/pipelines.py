@@ -251,7 +251,13 @@ class Checker:
             outputs={party: step.gives(party) for party in step.parties},
             apply=step.apply,
             queries=self._count_queries(step),
+            redraws=self._redraws(step),
         )
+
+    def _redraws(self, step: Step) -> bool:
+        """Say whether a run is meant to differ from the last one. A party without a part in it does not judge."""
+        party, redraws = self.question.party, step.component.redraws
+        return redraws is not None and not step.apply and party in step.settings and redraws(step.settings[party])
 
     def _count_queries(self, step: Step) -> int:
         party, count = self.question.party, step.component.queries

@@ -74,9 +74,10 @@ class Component:
     its functions get `model` (this party's own part), then `apply_inputs`, and the settings of the training.
     `check(role, settings, schemas)` says in words what is wrong with the schemas of the input ports that are known,
     before any data is touched. `queries(settings)` says how many exact sums of its table a host may have to answer, so
-    that a job that the table's owner will not allow is refused before anything runs. `example` holds small settings, as
-    a pipeline says them, for documentation and tests; `variants`, by name, what else the conformance suite is to play,
-    where settings change what is said.
+    that a job that the table's owner will not allow is refused before anything runs. `redraws(settings)` says
+    whether another run on the same inputs is meant to come out differently: its results are reused only when asked
+    for. `example` holds small settings, as a pipeline says them, for documentation and tests; `variants`, by name,
+    what else the conformance suite is to play, where settings change what is said.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Component:
     variants: Mapping[str, Variant] = field(default_factory=dict)
     check: Check | None = None
     queries: Callable[[Any], int] | None = None
+    redraws: Callable[[Any], bool] | None = None
 
     def takes(self, role: Role, *, apply: bool = False) -> Ports:
         """Return the input ports of a role by name (those of `apply` begin with `model`)."""

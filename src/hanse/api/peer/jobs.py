@@ -24,8 +24,8 @@ async def answer(desk: JobDesk, sender: OrganisationId, request: JobRequest) -> 
     match request:
         case ProposeJob():
             return await desk.consider(sender, request)
-        case OrderAttempt(job, task, attempt):
-            return await desk.order(sender, job, task, attempt)
+        case OrderAttempt(job, task, attempt, source):
+            return await desk.order(sender, job, task, attempt, source)
         case QueryJob(job):
             return await desk.stand(sender, job)
         case _:

@@ -153,4 +153,5 @@ component = Component(
     outputs={"train": Table, "test": Table},
     example={"test_ratio": 0.25},
     check=check,
+    redraws=lambda settings: not settings.seed,
 )

@@ -79,7 +79,7 @@ def decision_of(session: Session, job: Job) -> Decision:
     """Return what this house answers to the proposal of a job that nothing else is in the way of."""
     state = state_of(session, job)
     if state in ("approved", "pending"):
-        return Decision(pending=state == "pending")
+        return Decision(pending=state == "pending", reused=tuple(job.reuse))
     words = f"this party's approver has not agreed: the approval is {state or 'missing'}"
     return Decision((report_problem(job.me, "", words, "speak with this party's approvers; then start a new job"),))
 

@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -22,15 +23,17 @@ from hanse.control.approvals import service as approvals
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.grants.service import find_grant
-from hanse.control.jobs import approving, clauses, proposals, service, shares, spending
+from hanse.control.jobs import approving, clauses, proposals, reuse, service, shares, spending
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import AWAY_S
+from hanse.control.jobs.fragments import cut
 from hanse.control.jobs.parting import hear_parting
 from hanse.control.jobs.planner import Planner, PlannerSocket
 from hanse.control.jobs.proposals import Proposal
 from hanse.control.jobs.queue import USUAL, Rules
 from hanse.control.jobs.recorder import Recorder
+from hanse.control.jobs.reuse import Reused, Search
 from hanse.control.jobs.scheduler import Partners, Scheduler, note_attempt, note_decision
 from hanse.control.jobs.shares import Premises
 from hanse.control.jobs.states import advance, has_ended
@@ -58,7 +61,7 @@ from hanse.core.job_messages import (
     QueryJob,
     TaskEnded,
 )
-from hanse.core.planning import Catalogue, PipelineCheck
+from hanse.core.planning import Catalogue, PipelineCheck, PlannedTask
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import Limits, PipelineSpec
 from hanse.core.throttle import Throttle
@@ -90,6 +93,21 @@ class Submission(NamedTuple):
 
     job: Job | None
     problems: tuple[JobProblem, ...] = ()
+
+
+class Examined(NamedTuple):
+    """What a party finds of a proposal: what is in its way, how it would run, what need not run again."""
+
+    problems: tuple[JobProblem, ...] = ()
+    check: PipelineCheck = PipelineCheck((), ())
+    reused: Reused = {}  # noqa: RUF012 (a tuple, and nobody writes into it)
+
+
+Choose = Callable[
+    [Session, Path, Proposal, Sequence[PlannedTask]],
+    tuple[Reused, tuple[JobProblem, ...]],
+]
+"""Says which results of earlier jobs to take in place of runs, and what is missing that must be there."""
 
 
 class JobDesk:
@@ -167,16 +185,20 @@ class JobDesk:
         Waits for the answers of those parties that can be reached; the others are asked when they are.
         """
         check_wishes(caller, wishes, self._rules)
-        proposal = await self._read(lambda session: proposals.draft(session, self._me, spec))
+        part = cut(spec, wishes.fragment)
+        proposal = await self._read(lambda session: proposals.draft(session, self._me, part.spec))
         caller.demand(Permission.JOBS_RUN, project=proposal.project)
         catalogue = await self.planner.describe()
         known = {card.name: card.version for card in catalogue.components}
-        problems, check = await self._examine(proposal)
+        search = Search(caller, part, wishes.retry_of if wishes.resume else None)
+        problems, check, reused = await self._examine(
+            proposal, None if wishes.fresh else partial(reuse.find, search=search)
+        )
         if problems:
             return Submission(None, problems)
         versions = {task.component: known.get(task.component, task.version) for task in check.tasks}
         job = await self._write(
-            lambda session: self._open(session, caller, wishes, proposal._replace(versions=versions), check)
+            lambda session: self._open(session, caller, wishes, proposal._replace(versions=versions), check, reused)
         )
         self._scheduler.wake()
         async with self.bell.listen(job.id) as heard:
@@ -189,14 +211,26 @@ class JobDesk:
         job = await self.get(job.id)
         return Submission(job, job.problems if job.state == "rejected" else ())
 
-    async def retry(self, caller: Caller, job: JobId) -> Submission:
-        """Start the pipeline of a job that ended without success once more, as a new job that is linked with it."""
+    async def retry(self, caller: Caller, job: JobId, *, resume: bool = False) -> Submission:
+        """Start the pipeline of a job that ended without success once more, as a new job that is linked with it.
+
+        With `resume` it takes what the first job has finished, where that is still there and made of the same.
+        """
         found = await self._read(lambda session: service.touch_job(session, caller, job))
         if found.me != GUEST:
             raise fault("job.not_yours", f"job {job} was started by another organisation: it may start it again")
         if found.state not in ("failed", "cancelled", "rejected"):
             raise fault("job.unfinished", f"job {job} is {found.state}")
-        wishes = Wishes(min(found.priority, NORMAL), found.time_limit_s, found.task_time_limit_s, job)
+        wishes = Wishes(
+            min(found.priority, NORMAL),
+            found.time_limit_s,
+            found.task_time_limit_s,
+            job,
+            fresh=not resume,
+            resume=resume,
+            pipeline=found.pipeline,
+            pipeline_version=found.pipeline_version,
+        )
         return await self.submit(caller, found.spec, wishes)
 
     async def set_priority(self, caller: Caller, job: JobId, priority: int) -> None:
@@ -208,8 +242,7 @@ class JobDesk:
         """Return what keeps a pipeline of this node's from being proposed; nothing is kept, and no partner is asked."""
         proposal = await self._read(lambda session: proposals.draft(session, self._me, spec))
         caller.demand(Permission.PIPELINES_READ, project=proposal.project)
-        problems, _ = await self._examine(proposal)
-        return problems
+        return (await self._examine(proposal)).problems
 
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""
@@ -304,9 +337,9 @@ class JobDesk:
         await self._read(lambda session: proposals.demand_parties(session, self._me, guest, proposal))
         await self._read(lambda session: service.demand_room(session, guest))
         async with self._examining[guest]:
-            problems, check = await self._examine(proposal)
+            problems, check, reused = await self._examine(proposal, partial(_agree, offered=said.reuse))
         if not problems:
-            await self._write(lambda session: self._accept(session, guest, said.job, proposal, check))
+            await self._write(lambda session: self._accept(session, guest, said.job, proposal, check, reused))
         elif (left_out := self._rejected.admit(guest)) is not None:
             await self._write(lambda session: self._reject(session, guest, said.job, proposal, problems, left_out))
         self.bell.ring(said.job)
@@ -323,15 +356,17 @@ class JobDesk:
 
         await self._hear(guest, job, note)
 
-    async def order(self, guest: OrganisationId, job: JobId, task: TaskName, number: int) -> AttemptStanding:
-        """Run this party's attempt of a task, once, and say how it is."""
+    async def order(
+        self, guest: OrganisationId, job: JobId, task: TaskName, number: int, source: JobId | None = None
+    ) -> AttemptStanding:
+        """Run this party's attempt of a task, once, or take what the job `source` made; say how it is."""
 
         def check(session: Session, row: Job) -> None:
             if row.state == "proposed":  # an order that overtakes the word that all have accepted
                 approving.demand(session, row)
 
         await self._hear(guest, job, check)
-        return await self._workshop.order(job, task, number)
+        return await self._workshop.order(job, task, number, source)
 
     async def end_attempt(self, guest: OrganisationId, job: JobId, task: TaskName, number: int) -> None:
         """End this party's attempt: that number is over at all parties."""
@@ -432,41 +467,66 @@ class JobDesk:
 
     # ------------------------------------------------------------------ inside
 
-    async def _examine(self, proposal: Proposal) -> tuple[tuple[JobProblem, ...], PipelineCheck]:
+    async def _examine(self, proposal: Proposal, choose: "Choose | None" = None) -> "Examined":
+        """Say what is in the way of a proposal; without problems, also what `choose` takes from earlier jobs."""
         look = await self._read(lambda session: proposals.look(session, self._directory, proposal))
         if look.problems:
-            return look.problems, PipelineCheck((), ())
+            return Examined(look.problems)
         check = await self.planner.check(look.question)
         if problems := proposals.read_problems(proposal.me, check):
-            return problems, check
-        guest = proposal.parties[GUEST]
-        plan = spending.Plan(proposal.project, guest, proposal.me, proposal.spec, check.tasks)
-        return await self._read(lambda session: self._foresee(session, plan)), check
+            return Examined(problems, check)
+        return await self._read(lambda session: self._foresee(session, proposal, check, choose))
 
-    def _foresee(self, session: Session, plan: spending.Plan) -> tuple[JobProblem, ...]:
-        refused = clauses.foresee(session, self._directory, plan)
-        return refused or spending.foresee(session, self._directory, plan)
+    def _foresee(
+        self, session: Session, proposal: Proposal, check: PipelineCheck, choose: "Choose | None"
+    ) -> "Examined":
+        """Hold the grants against the plan. What is reused is still a use of the data, but tells no sums again."""
+        plan = spending.Plan(proposal.project, proposal.parties[GUEST], proposal.me, proposal.spec, check.tasks)
+        if refused := clauses.foresee(session, self._directory, plan):
+            return Examined(refused, check)
+        nothing: tuple[Reused, tuple[JobProblem, ...]] = ({}, ())
+        reused, missing = choose(session, self._directory, proposal, check.tasks) if choose else nothing
+        run = tuple(task for task in check.tasks if task.name not in reused)
+        refused = missing or spending.foresee(session, self._directory, plan._replace(tasks=run))
+        return Examined(refused, check, reused)
 
-    def _open(self, session: Session, caller: Caller, wishes: Wishes, proposal: Proposal, check: PipelineCheck) -> Job:
+    def _open(
+        self,
+        session: Session,
+        caller: Caller,
+        wishes: Wishes,
+        proposal: Proposal,
+        check: PipelineCheck,
+        reused: Reused,
+    ) -> Job:
         job = _describe_job(wishes.job or JobId(new_id("job")), self._me, proposal, check)
         job.owner, job.priority, job.retry_of = caller.person, wishes.priority, wishes.retry_of
+        job.pipeline, job.pipeline_version = wishes.pipeline, wishes.pipeline_version
+        job.fragment, job.reuse = str(wishes.fragment), reused
         job.time_limit_s = wishes.time_limit_s or self._rules.time_limit_s
         job.task_time_limit_s = wishes.task_time_limit_s or self._rules.task_time_limit_s
         service.open_job(session, job, proposal.parties, check)
         details = {} if job.retry_of is None else {"retry_of": job.retry_of}
         audit.append(session, caller.id, "job.start", job.id, name=job.name, project=job.project, **details)
-        approval = approving.ask(session, self._directory, caller.person, job, check)
-        note_decision(session, job.id, GUEST, Decision(pending=approval.state == "pending"))
+        approving.ask(session, self._directory, caller.person, job, check)
+        note_decision(session, job.id, GUEST, approving.decision_of(session, job))
         self._members[job.id] = frozenset(proposal.parties.values())
         return job
 
     def _accept(
-        self, session: Session, guest: OrganisationId, job_id: JobId, proposal: Proposal, check: PipelineCheck
+        self,
+        session: Session,
+        guest: OrganisationId,
+        job_id: JobId,
+        proposal: Proposal,
+        check: PipelineCheck,
+        reused: Reused,
     ) -> None:
         if session.get(Job, job_id) is not None:
             return
         service.demand_room(session, guest)
         job = _describe_job(job_id, guest, proposal, check)
+        job.reuse = reused
         service.open_job(session, job, proposal.parties, check)
         approval = approving.ask(session, self._directory, guest, job, check)
         told = {"name": job.name, "project": job.project, "approval": approval.id, "state": approval.state}
@@ -503,7 +563,7 @@ class JobDesk:
         if known.state in ("cancelled", "failed"):
             return Decision((JobProblem(known.me, "", f"this party has {known.state} the job"),))
         if known.problems or known.state != "proposed":
-            return Decision(known.problems)
+            return Decision(known.problems, reused=tuple(known.reuse))
         return approving.decision_of(session, known)
 
     def _refuse_change(self, session: Session, job: Job) -> Decision:
@@ -614,6 +674,12 @@ def _describe_job(job: JobId, guest: OrganisationId, proposal: Proposal, check: 
         lease_until="",
         due_at="",
     )
+
+
+def _agree(
+    session: Session, directory: Path, proposal: Proposal, tasks: Sequence[PlannedTask], *, offered: Reused
+) -> tuple[Reused, tuple[JobProblem, ...]]:
+    return reuse.agree(session, directory, proposal, tasks, offered), ()
 
 
 def _list_members(session: Session) -> dict[JobId, frozenset[OrganisationId]]:

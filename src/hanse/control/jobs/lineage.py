@@ -29,6 +29,11 @@ def upstream(spec: PipelineSpec, name: TaskName) -> tuple[TaskName, ...]:
     return tuple(seen)
 
 
+def downstream(spec: PipelineSpec, name: TaskName) -> tuple[TaskName, ...]:
+    """Return the task and every task that its outputs reach, in the order of the pipeline."""
+    return tuple(task for task in spec.tasks if name in upstream(spec, task))
+
+
 def datasets_of(spec: PipelineSpec, party: PartyId, name: TaskName) -> tuple[str, ...]:
     """Return the names of the party's datasets that reach a task, sorted."""
     return _names_in((spec.tasks[task] for task in upstream(spec, name)), party)

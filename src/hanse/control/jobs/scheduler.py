@@ -14,7 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from hanse.control.database import Database
-from hanse.control.jobs import approving, decisions, leases, service
+from hanse.control.jobs import approving, decisions, leases, reuse, service
 from hanse.control.jobs.attempts import AttemptKey
 from hanse.control.jobs.bell import Bell
 from hanse.control.jobs.decisions import place
@@ -65,15 +65,16 @@ class Partners(Protocol):
         ...
 
 
-OrderOwn = Callable[[JobId, TaskName, int], Awaitable[AttemptStanding]]
+OrderOwn = Callable[[JobId, TaskName, int, JobId | None], Awaitable[AttemptStanding]]
 
 
 class Order(NamedTuple):
-    """An attempt to be asked for: at `organisation`, or at this node itself."""
+    """An attempt to be asked for at `organisation`; `source` is the job whose results it is to have instead."""
 
     key: AttemptKey
     party: PartyId
     organisation: OrganisationId
+    source: JobId | None = None
 
 
 class Round(NamedTuple):
@@ -81,7 +82,7 @@ class Round(NamedTuple):
 
     proposals: tuple[tuple[PartyId, OrganisationId, ProposeJob], ...] = ()
     orders: tuple[Order, ...] = ()
-    own: tuple[AttemptKey, ...] = ()
+    own: tuple[Order, ...] = ()
 
 
 class Scheduler:
@@ -178,7 +179,7 @@ class Scheduler:
         await asyncio.gather(
             *(self._propose(job, *proposal) for proposal in round_.proposals),
             *(self._order(order) for order in round_.orders),
-            *(self._order_at_home(key) for key in round_.own),
+            *(self._order_at_home(order) for order in round_.own),
         )
 
     async def _renew(self, job: JobId) -> None:
@@ -206,7 +207,9 @@ class Scheduler:
         """Order a host's attempt, or ask how it is: to the host that is the same."""
         job, task, number = order.key
         try:
-            reply = await self._partners.ask(order.organisation, OrderAttempt(job, task, number), timeout_s=CALL_S)
+            reply = await self._partners.ask(
+                order.organisation, OrderAttempt(job, task, number, order.source), timeout_s=CALL_S
+            )
         except HanseError as error:
             if error.fault.code in AWAY:
                 await asyncio.to_thread(self._note_away, job, order.party)
@@ -215,11 +218,11 @@ class Scheduler:
         if isinstance(reply, AttemptStanding):
             await asyncio.to_thread(self._note_standing, order, reply)
 
-    async def _order_at_home(self, key: AttemptKey) -> None:
+    async def _order_at_home(self, order: Order) -> None:
         try:
-            await self._order_own(*key)
+            await self._order_own(*order.key, order.source)
         except HanseError as error:
-            log.error("scheduler.order", job=key.job, task=key.task, fault=str(error))
+            log.error("scheduler.order", job=order.key.job, task=order.key.task, fault=str(error))
 
     def _take(self) -> JobId | None:
         with self._database.write() as session:
@@ -277,12 +280,12 @@ def plan_round(session: Session, job: JobId, release: str) -> Round:
     if row.state == "proposed":
         if not _has_agreed_itself(session, row):
             return Round()
-        message = ProposeJob(job, row.project, row.spec, organisations, row.versions, release)
+        message = ProposeJob(job, row.project, row.spec, organisations, row.versions, release, row.reuse)
         due = [p for p in participants if not p.accepted and _is_to_be_asked(p)]
         for participant in due:
             participant.asked_at = now()
         return Round(proposals=tuple((p.party, p.organisation, message) for p in due))
-    return _plan_attempts(session, job, organisations)
+    return _plan_attempts(session, row, organisations)
 
 
 def _has_agreed_itself(session: Session, job: Job) -> bool:
@@ -294,18 +297,25 @@ def _has_agreed_itself(session: Session, job: Job) -> bool:
     return own.accepted
 
 
-def _plan_attempts(session: Session, job: JobId, organisations: dict[PartyId, OrganisationId]) -> Round:
+def _plan_attempts(session: Session, job: Job, organisations: dict[PartyId, OrganisationId]) -> Round:
     orders, own = [], []
-    for task in (found for found in service.tasks_of(session, job) if found.state == "running"):
-        rows = service.attempts_of(session, job, task.name, task.attempt)
-        key = AttemptKey(job, task.name, task.attempt)
+    for task in (found for found in service.tasks_of(session, job.id) if found.state == "running"):
+        rows = service.attempts_of(session, job.id, task.name, task.attempt)
+        key = AttemptKey(job.id, task.name, task.attempt)
+        source = job.reuse.get(task.name) if task.attempt == 1 else None
         blamed = {row.fault.party for row in rows if row.fault is not None}
         hosts = [row for row in rows if row.party != GUEST]
         orders += [
-            Order(key, row.party, organisations[row.party]) for row in hosts if _is_due(row, row.party in blamed)
+            Order(key, row.party, organisations[row.party], source)
+            for row in hosts
+            if _is_due(row, row.party in blamed)
         ]
         ready = all(row.state != "ordered" for row in hosts)
-        own += [key for row in rows if row.party == GUEST and row.state == "ordered" and ready]
+        own += [
+            Order(key, GUEST, organisations[GUEST], source)
+            for row in rows
+            if row.party == GUEST and row.state == "ordered" and ready
+        ]
     moment = now()
     for order in orders:
         session.get_one(Attempt, (*order.key, order.party)).asked_at = moment
@@ -328,8 +338,9 @@ def note_decision(session: Session, job: JobId, party: PartyId, decision: Decisi
     participant.pending, participant.away_since = decision.pending, None
     if decision.pending:  # its own word comes sooner, or else it is asked then
         participant.asked_at = later(PENDING_S)
+    row = service.get_job(session, job)
+    row.reuse = reuse.narrow(service.tasks_of(session, job), row.reuse, decision.reused)
     if decision.problems:
-        row = service.get_job(session, job)
         problems = tuple(JobProblem(party, p.task, p.message, p.remedy) for p in decision.problems)
         row.problems = (*row.problems, *problems)
 

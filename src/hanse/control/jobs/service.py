@@ -259,8 +259,8 @@ def keep_model(session: Session, job: Job, task: Task) -> None:
     kept = kept_attempt(session, job.id, task.name, job.me)
     outputs = {} if kept is None or task.apply else kept.outputs
     artefact = next((outputs[port] for port in sorted(outputs) if outputs[port].kind == "model"), None)
-    if artefact is None:
-        return
+    if kept is None or artefact is None or kept.reused_from is not None:
+        return  # a model that was reused is registered already, under the job that fitted it
     organisations = organisations_of(session, job.id)
     register_model(
         session,

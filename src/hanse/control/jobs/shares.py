@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from hanse.control.derived.reading import Reading, open_reading
 from hanse.control.grants import enforcement
 from hanse.control.grants.service import Use
-from hanse.control.jobs import approving, service
+from hanse.control.jobs import approving, reuse, service
 from hanse.control.jobs.attempts import AttemptKey, Child
 from hanse.control.jobs.clauses import request_of, tell_guest
 from hanse.control.jobs.decisions import place
@@ -27,7 +27,7 @@ from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.job_messages import AttemptStanding
 from hanse.core.roles import PartyId
-from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits
+from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits, Terms
 from hanse.core.times import later, now
 
 KEPT = "kept"
@@ -70,6 +70,15 @@ class Share(NamedTuple):
     spec: AttemptSpec | None = None
 
 
+class Given(NamedTuple):
+    """What an attempt is given: the tables behind it, the grants that govern them, its own part of each input."""
+
+    readings: dict[str, Reading]
+    uses: list[Use]
+    inputs: dict[str, Artefact]
+    terms: Terms
+
+
 class Traffic(NamedTuple):
     """What an attempt exchanged: bytes by peer, and the SHA-256 of each stream by `peer/stream/direction`."""
 
@@ -78,9 +87,18 @@ class Traffic(NamedTuple):
     digests: dict[str, str]
 
 
-def order_share(session: Session, job: Job, name: TaskName, number: int, premises: Premises, token: str) -> Share:
+def order_share(
+    session: Session,
+    job: Job,
+    name: TaskName,
+    number: int,
+    premises: Premises,
+    token: str,
+    source: JobId | None = None,
+) -> Share:
     """Note the order to run this party's n-th attempt of a task, once; return what is to be started, if anything is.
 
+    With `source` nothing is: the attempt has what that job made of the same inputs, or is lost.
     Raises `job.unknown_task` and `job.not_yours`. What this house does not allow is a failed attempt, not an error.
     """
     task = service.get_task(session, job.id, name)
@@ -95,7 +113,7 @@ def order_share(session: Session, job: Job, name: TaskName, number: int, premise
     if row.state != "ordered" or row.owner == premises.owner:
         return Share(AttemptStanding(row.state, row.fault and row.fault.for_peers()))
     row.owner = premises.owner
-    return _prepare(session, job, task, row, premises, token)
+    return _prepare(session, job, task, row, premises, token, source)
 
 
 def note_start(session: Session, key: AttemptKey, child: Child) -> bool:
@@ -218,9 +236,14 @@ def _open_attempt(session: Session, job: Job, task: Task, number: int) -> Attemp
     return row
 
 
-def _prepare(session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str) -> Share:
+def _prepare(
+    session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str, source: JobId | None
+) -> Share:
     try:
-        spec = _write_spec(session, job, task, row, premises, token)
+        given = _open_inputs(session, job, task, row, premises)
+        if source is not None:
+            return _take_over(session, job, row, premises, source)
+        spec = _write_spec(session, job, task, row, premises, token, given)
     except HanseError as error:
         advance(session, row, "failed", place(error.fault, job.me, task.name))
         service.wake(job)
@@ -228,9 +251,9 @@ def _prepare(session: Session, job: Job, task: Task, row: Attempt, premises: Pre
     return Share(AttemptStanding("running"), spec)
 
 
-def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str) -> AttemptSpec:
+def _open_inputs(session: Session, job: Job, task: Task, row: Attempt, premises: Premises) -> "Given":
+    """Return what an attempt is given, and count it as a use of the grants of all data that reach it."""
     approving.demand(session, job)
-    organisations = service.organisations_of(session, job.id)
     names = datasets_of(job.spec, job.me, task.name)
     readings = {name: open_reading(session, premises.directory, name, job.project, now()) for name in names}
     uses = _gather_uses(readings)
@@ -238,6 +261,32 @@ def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: 
     for use in uses:
         asked = request_of(session, job, (use.snapshot.dataset.id, use.snapshot.dataset.name))
         enforcement.count(session, use, asked)
+    inputs = _gather_inputs(session, job, task, readings)
+    given = Given(readings, uses, inputs, strictest(use.grant.clauses for use in uses))
+    making = reuse.Making(job.project, job.me, job.spec, service.organisations_of(session, job.id), given.terms)
+    row.key = reuse.digest(making, task, inputs)
+    return given
+
+
+def _take_over(session: Session, job: Job, row: Attempt, premises: Premises, source: JobId) -> Share:
+    """Give an attempt what an earlier job made of the same. What is no longer there is run again by everybody."""
+    kept = reuse.recall(session, source, row.task, row.key, job.guest)
+    outputs = None if kept is None else reuse.link(kept, premises.folder(job.id, row.task) / str(row.number))
+    service.wake(job)
+    if kept is None or outputs is None:
+        advance(session, row, "lost")
+        return Share(AttemptStanding("lost"))
+    row.outputs, row.reused_from = outputs, kept.reused_from or kept.job
+    advance(session, row, "running")
+    advance(session, row, "succeeded")
+    return Share(AttemptStanding("succeeded"))
+
+
+def _write_spec(
+    session: Session, job: Job, task: Task, row: Attempt, premises: Premises, token: str, given: "Given"
+) -> AttemptSpec:
+    organisations = service.organisations_of(session, job.id)
+    readings, uses = given.readings, given.uses
     folder = premises.folder(job.id, task.name)
     return AttemptSpec(
         job=job.id,
@@ -248,7 +297,7 @@ def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: 
         party=job.me,
         parties={party: organisations[party] for party in task.parties},
         settings=settings_of(job.spec.tasks[task.name], job.me),
-        inputs=_gather_inputs(session, job, task, readings),
+        inputs=given.inputs,
         directory=str(folder / str(row.number)),
         checkpoints=str(folder / "checkpoints"),
         kept=_kept_folder(job, task, uses, premises),
@@ -260,7 +309,7 @@ def _write_spec(session: Session, job: Job, task: Task, row: Attempt, premises: 
         token=token,
         apply=task.apply,
         disclosure=disclosure_of(session, job.guest, uses),
-        terms=strictest(use.grant.clauses for use in uses),
+        terms=given.terms,
         limits=premises.limits,
     )
 

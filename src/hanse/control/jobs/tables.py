@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hanse.control.database import Base, Number, Record
 from hanse.core.faults import Fault
-from hanse.core.ids import DatasetId, JobId, OrganisationId, ProjectId, TaskName
+from hanse.core.ids import DatasetId, JobId, OrganisationId, PipelineId, ProjectId, TaskName
 from hanse.core.job_messages import AttemptState, JobProblem, JobState, TaskState
 from hanse.core.planning import Learns
 from hanse.core.roles import PartyId
@@ -23,6 +23,8 @@ class Job(Base):
     `me` is this node's party; `owner` is the person who started it, empty for a partner's. `lease_*` say which
     scheduler steps it until when; `heard_at` when the guest last said anything of it; `last_event` numbers its events.
     `waiting` says what it waits for. `retry_of` is the job that this one repeats. Limits are seconds, 0 none.
+    `reuse` says by task whose results are taken instead of running it: at the guest all parties have them, at a host
+    this one. `pipeline` and `pipeline_version` are the saved pipeline that it runs, `fragment` the part ("from boost").
     """
 
     __tablename__ = "jobs"
@@ -40,6 +42,10 @@ class Job(Base):
     owner: Mapped[str] = mapped_column(String(40), default="", server_default="", index=True)
     priority: Mapped[int] = mapped_column(default=NORMAL, server_default=str(NORMAL))
     retry_of: Mapped[JobId | None] = mapped_column(String(32))
+    reuse: Mapped[dict[TaskName, JobId]] = mapped_column(Record(dict[TaskName, JobId]), default={}, server_default="{}")
+    pipeline: Mapped[PipelineId | None] = mapped_column(String(40))
+    pipeline_version: Mapped[int | None]
+    fragment: Mapped[str] = mapped_column(String(64), default="", server_default="")
     time_limit_s: Mapped[int] = mapped_column(Number, default=0, server_default="0")
     task_time_limit_s: Mapped[int] = mapped_column(Number, default=0, server_default="0")
     waiting: Mapped[tuple[Fault, ...]] = mapped_column(Record(tuple[Fault, ...]), default=(), server_default="[]")
@@ -98,7 +104,8 @@ class Attempt(Base):
 
     `owner` names the node process whose child it is and `pid` (started at `pid_started`) the child. `datasets` are the
     names of the datasets that its inputs come from. `digests` has the SHA-256 of each stream of bytes, by
-    `peer/stream/direction`.
+    `peer/stream/direction`. `key` is the digest of all that its outputs follow from (`reuse.digest`), empty before its
+    inputs are known; `reused_from` the job that has made them, when no process ran here.
     """
 
     __tablename__ = "attempts"
@@ -124,6 +131,8 @@ class Attempt(Base):
     bytes_sent: Mapped[dict[PartyId, int]] = mapped_column(Record(dict[PartyId, int]), default={})
     bytes_received: Mapped[dict[PartyId, int]] = mapped_column(Record(dict[PartyId, int]), default={})
     digests: Mapped[dict[str, str]] = mapped_column(Record(dict[str, str]), default={})
+    key: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
+    reused_from: Mapped[JobId | None] = mapped_column(String(32))
 
 
 class JobEvent(Base):

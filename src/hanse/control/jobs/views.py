@@ -40,7 +40,8 @@ class TaskView(msgspec.Struct, frozen=True):
     """One task. Seconds, memory, bytes, digests, outputs and `attempts` are this party's own.
 
     Of other parties `others` says how their latest attempt is, as far as this node is told. A task is tried
-    `most_attempts` times when processes or nodes die.
+    `most_attempts` times when processes or nodes die. `reused_from` is the job that made its outputs, when
+    it was not run.
     """
 
     name: str
@@ -63,6 +64,7 @@ class TaskView(msgspec.Struct, frozen=True):
     digests: dict[str, str]
     outputs: dict[str, Artefact]
     fault: Fault | None
+    reused_from: JobId | None = None
 
 
 class DisclosureView(msgspec.Struct, frozen=True):
@@ -88,6 +90,7 @@ class JobView(msgspec.Struct, frozen=True):
     """A job; `learns` and what follows are empty in a list.
 
     `waiting` says what keeps it from going on, `started_by` who started it here, nothing for a partner's job.
+    `pipeline` is the saved pipeline that it runs, `fragment` which part of it ("only boost"), nothing for the whole.
     """
 
     id: JobId
@@ -110,6 +113,9 @@ class JobView(msgspec.Struct, frozen=True):
     time_limit_s: int
     task_time_limit_s: int
     archived_at: str | None
+    pipeline: str | None = None
+    pipeline_version: int | None = None
+    fragment: str = ""
     retried_as: tuple[JobId, ...] = ()
     learns: dict[str, dict[str, list[str]]] = {}
     tasks: tuple[TaskView, ...] = ()
@@ -156,6 +162,9 @@ def outline_job(job: Job) -> JobView:
         time_limit_s=job.time_limit_s,
         task_time_limit_s=job.task_time_limit_s,
         archived_at=job.archived_at,
+        pipeline=job.pipeline,
+        pipeline_version=job.pipeline_version,
+        fragment=job.fragment,
     )
 
 
@@ -214,6 +223,7 @@ def _view_task(session: Session, job: Job, task: Task) -> TaskView:
         digests={} if latest is None else latest.digests,
         outputs={} if kept is None else kept.outputs,
         fault=_explain(task.fault, own) or _own_fault(own),
+        reused_from=None if kept is None else kept.reused_from,
     )
 
 

@@ -8,17 +8,20 @@ from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
 from hanse.control.jobs import service
+from hanse.control.jobs.fragments import WHOLE, Fragment
 from hanse.control.jobs.queue import Rules
 from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import NORMAL
 from hanse.core.faults import fault
-from hanse.core.ids import JobId
+from hanse.core.ids import JobId, PipelineId
 
 
 class Wishes(NamedTuple):
     """`priority` 0 (lowest) to 9; limits in seconds, 0 for those of the node; the job that this one repeats.
 
     `job` is the id that the job gets; whoever may ask twice says one, and the second is refused by the database.
+    `fresh`: run every task, whatever earlier jobs have made. `resume`: take what the repeated job has finished.
+    `pipeline` and its version say where the pipeline was saved.
     """
 
     priority: int = NORMAL
@@ -26,6 +29,11 @@ class Wishes(NamedTuple):
     task_time_limit_s: int = 0
     retry_of: JobId | None = None
     job: JobId | None = None
+    fresh: bool = True
+    resume: bool = False
+    fragment: Fragment = WHOLE
+    pipeline: PipelineId | None = None
+    pipeline_version: int | None = None
 
 
 PLAIN = Wishes()

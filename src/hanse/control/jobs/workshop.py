@@ -95,10 +95,13 @@ class Workshop:
         self._closing = True
         await self._attempts.close()
 
-    async def order(self, job: JobId, task: TaskName, number: int) -> AttemptStanding:
-        """Run this party's n-th attempt of a task, once; return how it is. Raises `job.unknown`, `job.not_yours`."""
+    async def order(self, job: JobId, task: TaskName, number: int, source: JobId | None = None) -> AttemptStanding:
+        """Run this party's n-th attempt of a task, once; return how it is. Raises `job.unknown`, `job.not_yours`.
+
+        With `source` it is not run: it has what that job made, or is lost.
+        """
         token = secrets.token_hex(32)
-        share = await threads.run(self._order, job, task, number, token)
+        share = await threads.run(self._order, job, task, number, token, source)
         await self.settle()
         if share.spec is None:
             return share.standing
@@ -148,9 +151,10 @@ class Workshop:
     async def _stop(self, keys: Iterable[AttemptKey]) -> None:
         await asyncio.gather(*(self._attempts.stop(key) for key in keys))
 
-    def _order(self, job: JobId, task: TaskName, number: int, token: str) -> Share:
+    def _order(self, job: JobId, task: TaskName, number: int, token: str, source: JobId | None) -> Share:
         with self._database.write() as session:
-            return shares.order_share(session, service.get_job(session, job), task, number, self._premises, token)
+            row = service.get_job(session, job)
+            return shares.order_share(session, row, task, number, self._premises, token, source)
 
     def _note_start(self, key: AttemptKey, child: Child) -> bool:
         with self._database.write() as session:
