@@ -153,6 +153,7 @@ def _plan(spec: PipelineSpec, party: PartyId) -> tuple[PlannedTask, ...]:
             tuple(dict.fromkeys(reference.partition(".")[0] for reference in task.inputs.values())),
             {},
             queries=0 if party == GUEST else task.settings.get("queries", 0),
+            redraws=bool(task.settings.get("redraws")),
         )
         for name, task in spec.tasks.items()
     )

@@ -143,8 +143,8 @@ class Federation:
         return made.add("align", "psi", table=data["table"])["table"]
 
     def run(self, pipeline: Pipeline) -> str:
-        """Start a job at the guest and return its id."""
-        return self.guest.client.run_job(pipeline.spec()).id
+        """Start a job at the guest that runs every task, and return its id."""
+        return self.guest.client.run_job(pipeline.spec(), fresh=True).id
 
     def ends(self, job: str) -> set[str]:
         """Return the states in which the job has ended, at all parties."""

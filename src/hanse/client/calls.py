@@ -424,16 +424,27 @@ def pipeline_comments(pipeline_id: str) -> Call[tuple[PipelineComment, ...]]:
     return Call("GET", f"/v1/pipelines/{_part(pipeline_id)}/comments", tuple[PipelineComment, ...])
 
 
-def run_job(
-    pipeline: PipelineSpec, *, priority: int | None = None, time_limit_s: int = 0, task_time_limit_s: int = 0
-) -> Call[Job]:
+def run_job(pipeline: PipelineSpec, **wishes: Any) -> Call[Job]:
     """Propose a pipeline to all of its parties; it runs when they accept and the node has room.
 
-    `priority` is 0 (lowest) to 9, 5 if not given; limits are seconds, 0 those of the node.
+    Wishes: `priority` 0 (lowest) to 9, 5 if not given; `time_limit_s` and `task_time_limit_s`, 0 those of the node;
+    `fresh=True` runs what earlier jobs have made, too; `part` ("only", "from", "to") and `task`, for a part of it.
     """
-    body = {"pipeline": msgspec.to_builtins(pipeline), "time_limit_s": time_limit_s}
-    body |= {"task_time_limit_s": task_time_limit_s} | ({} if priority is None else {"priority": priority})
-    return Call("POST", "/v1/jobs", Job, body)
+    return Call("POST", "/v1/jobs", Job, {"pipeline": msgspec.to_builtins(pipeline), **_said(wishes)})
+
+
+def run_pipeline(pipeline: str, version: int | None = None, **wishes: Any) -> Call[Job]:
+    """Start a saved pipeline, by id or name; wishes as for `run_job`."""
+    return Call("POST", f"/v1/pipelines/{_part(pipeline)}/jobs", Job, _said({"version": version, **wishes}))
+
+
+def resume_job(job_id: str) -> Call[Job]:
+    """Start a job that ended without success once more; what it has finished is taken from it."""
+    return Call("POST", f"/v1/jobs/{_part(job_id)}/resume", Job, {})
+
+
+def _said(wishes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in wishes.items() if value is not None}
 
 
 def jobs(**wanted: str | None) -> Call[tuple[Job, ...]]:

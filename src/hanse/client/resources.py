@@ -317,6 +317,7 @@ class Task(msgspec.Struct, frozen=True):
     digests: dict[str, str] = {}
     outputs: dict[str, TaskOutput] = {}
     fault: Failure | None = None
+    reused_from: str | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -422,6 +423,9 @@ class Job(msgspec.Struct, frozen=True):
     time_limit_s: int = 0
     task_time_limit_s: int = 0
     archived_at: str | None = None
+    pipeline: str | None = None
+    pipeline_version: int | None = None
+    fragment: str = ""
     used: Use = Use()
     learns: dict[str, dict[str, list[str]]] = {}
     tasks: tuple[Task, ...] = ()

@@ -16,9 +16,13 @@ from hanse.control.access.permissions import Permission
 from hanse.control.database import Database
 from hanse.control.jobs import archive, logs, service, views
 from hanse.control.jobs.desk import JobDesk, Submission
+from hanse.control.jobs.fragments import Fragment, Part
 from hanse.control.jobs.search import Wanted
 from hanse.control.jobs.tables import NORMAL
 from hanse.control.jobs.wishes import Wishes
+from hanse.control.pipelines import service as pipelines
+from hanse.control.pipelines.service import Saved
+from hanse.core import threads
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, fault
 from hanse.core.ids import JobId, TaskName
@@ -37,16 +41,31 @@ LONGEST_WAIT_S = 30.0
 LONGEST_LIMIT_S = 366 * 86_400
 
 
-class JobAsked(Asked):
-    """`pipeline`: name, project, parties, tasks. `priority` is 0 (lowest) to 9; above 5 needs `node.operate`.
+class RunAsked(Asked):
+    """`priority` is 0 (lowest) to 9; above 5 needs `node.operate`. Limits are seconds, 0 those of the node.
 
-    Limits are seconds, 0 those of the node.
+    `part` of the pipeline: `all`, `only` the `task`, `from` it on, up `to` it. What lies before `only` and `from` comes
+    from earlier jobs. `fresh`: run every task, whatever earlier jobs have made.
     """
 
-    pipeline: dict[str, Any]
+    part: Part = "all"
+    task: Annotated[str, Field(max_length=48)] = ""
+    fresh: bool = False
     priority: Annotated[int, Field(ge=0, le=9)] = NORMAL
     time_limit_s: Annotated[int, Field(ge=0, le=LONGEST_LIMIT_S)] = 0
     task_time_limit_s: Annotated[int, Field(ge=0, le=LONGEST_LIMIT_S)] = 0
+
+
+class JobAsked(RunAsked):
+    """`pipeline`: name, project, parties, tasks; how to run it as in `RunAsked`."""
+
+    pipeline: dict[str, Any]
+
+
+class PipelineRunAsked(RunAsked):
+    """`version` of the saved pipeline; the latest if not said."""
+
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
 
 
 class PriorityAsked(Asked):
@@ -114,6 +133,7 @@ class TaskView(BaseModel):
     """Time, memory, bytes, digests, outputs and `attempts` are this party's own; of `others` only the state is known.
 
     `digests` are by `peer/stream/direction`. When processes or nodes die, a task is tried `most_attempts` times.
+    `reused_from` is the job that made the outputs, when the task was not run.
     """
 
     name: str
@@ -136,6 +156,7 @@ class TaskView(BaseModel):
     digests: dict[str, str]
     outputs: dict[str, OutputView]
     fault: FaultView | None
+    reused_from: str | None = None
 
 
 class DisclosureView(BaseModel):
@@ -160,7 +181,8 @@ class UseView(BaseModel):
 class JobView(BaseModel):
     """`role` is this node's party; `guest` and the values of `parties` are names of organisations.
 
-    `started_by` is empty for a partner's job. `waiting` says what keeps the job from going on.
+    `started_by` is empty for a partner's job. `waiting` says what keeps the job from going on. `pipeline` is the id of
+    the saved pipeline that it runs, `fragment` the part of it ("only boost"), empty for the whole.
     """
 
     id: str
@@ -183,6 +205,9 @@ class JobView(BaseModel):
     time_limit_s: int
     task_time_limit_s: int
     archived_at: str | None
+    pipeline: str | None = None
+    pipeline_version: int | None = None
+    fragment: str = ""
     retried_as: list[str] = Field(default_factory=list)
     learns: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     tasks: list[TaskView] = Field(default_factory=list)
@@ -226,9 +251,23 @@ class EventsView(BaseModel):
 @router.post("/jobs", status_code=202, operation_id="start_job", response_model=JobView)
 async def start_job(asked: JobAsked, request: Request, desk: Desk, caller: Runner) -> Any:
     """Propose a pipeline to all of its parties; it runs as soon as they have accepted and the node has room."""
-    wishes = Wishes(asked.priority, asked.time_limit_s, asked.task_time_limit_s)
-    submission = await desk.submit(caller, _read_pipeline(asked.pipeline), wishes)
+    submission = await desk.submit(caller, _read_pipeline(asked.pipeline), _read_wishes(asked))
     return await _answer(request, desk, caller, submission)
+
+
+@router.post("/pipelines/{pipeline}/jobs", status_code=202, operation_id="run_pipeline", response_model=JobView)
+async def run_pipeline(
+    pipeline: str, asked: PipelineRunAsked, request: Request, desk: Desk, database: Storage, caller: Runner
+) -> Any:
+    """Start a saved pipeline, by id or name, as `POST /v1/jobs` starts one. The job notes the version."""
+
+    def look() -> Saved:
+        with database.read() as session:
+            return pipelines.find_named(session, caller, pipeline, asked.version)
+
+    saved = await threads.run(look)
+    wishes = _read_wishes(asked)._replace(pipeline=saved.pipeline.id, pipeline_version=saved.version.number)
+    return await _answer(request, desk, caller, await desk.submit(caller, saved.version.spec, wishes))
 
 
 @router.get("/jobs", operation_id="list_jobs")
@@ -277,6 +316,12 @@ async def get_job(job_id: str, desk: Desk, caller: Reader) -> JobView:
 async def retry_job(job_id: str, request: Request, desk: Desk, caller: Runner) -> Any:
     """Start the pipeline of a job that ended without success once more, as a new job."""
     return await _answer(request, desk, caller, await desk.retry(caller, JobId(job_id)))
+
+
+@router.post("/jobs/{job_id}/resume", status_code=202, operation_id="resume_job", response_model=JobView)
+async def resume_job(job_id: str, request: Request, desk: Desk, caller: Runner) -> Any:
+    """Start a job that ended without success once more, as a new job that takes what the first one has finished."""
+    return await _answer(request, desk, caller, await desk.retry(caller, JobId(job_id), resume=True))
 
 
 @router.put("/jobs/{job_id}/priority", operation_id="set_job_priority")
@@ -359,6 +404,13 @@ def _read_pipeline(raw: dict[str, Any]) -> PipelineSpec:
         return msgspec.convert(raw, PipelineSpec)
     except msgspec.ValidationError as error:
         raise fault("pipeline.invalid", str(error)) from error
+
+
+def _read_wishes(asked: RunAsked) -> Wishes:
+    if (asked.part == "all") != (asked.task == ""):
+        raise fault("request.invalid", "`part` and `task` go together: only, from or to a task")
+    fragment = Fragment(asked.part, TaskName(asked.task))
+    return Wishes(asked.priority, asked.time_limit_s, asked.task_time_limit_s, fresh=asked.fresh, fragment=fragment)
 
 
 async def _answer(request: Request, desk: JobDesk, caller: Caller, submission: Submission) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,6 +24,11 @@ from hanse.core.specs import PipelineSpec
 
 commands = typer.Typer(no_args_is_help=True, help="Run a pipeline with your partners, watch it, stop it.")
 
+Watch = Annotated[bool, typer.Option("--watch", help="Stay and show how it goes.")]
+Only = Annotated[str, typer.Option("--only", metavar="TASK", help="Run this task alone, on earlier results.")]
+Begin = Annotated[str, typer.Option("--from", metavar="TASK", help="Run it and what follows, on earlier results.")]
+Until = Annotated[str, typer.Option("--to", metavar="TASK", help="Run up to this task.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Run what earlier jobs have made, too.")]
 JobId = Annotated[str, typer.Argument(help="Id of the job: hanse job list.")]
 
 
@@ -35,7 +40,11 @@ def run(
             help="A pipeline as JSON, as in docs/guides/en/first-federation.md.", exists=True, dir_okay=False
         ),
     ],
-    watch: Annotated[bool, typer.Option("--watch", help="Stay and show how it goes.")] = False,
+    watch: Watch = False,
+    only: Only = "",
+    begin: Begin = "",
+    until: Until = "",
+    fresh: Fresh = False,
     priority: Annotated[
         int | None, typer.Option("--priority", min=0, max=9, help="0 lowest, 9 highest, 5 if not given.")
     ] = None,
@@ -49,15 +58,16 @@ def run(
     """Propose a pipeline to all of its parties and run it.
 
     Every party's node checks it against its own components and grants first; what is wrong is told before anything
-    runs. With --json and --watch: events as JSON lines, and the job as the last line.
+    runs. What an earlier job has made of the same data with the same settings is taken from there. With --json and
+    --watch: events as JSON lines, and the job as the last line.
     """
     pipeline = read_pipeline(file)
+    wishes = read_wishes(only, begin, until, fresh=fresh)
     with connect(directory) as client:
-        job = client.run_job(pipeline, priority=priority, time_limit_s=time_limit, task_time_limit_s=task_time_limit)
-        if watch:
-            _watch(client, job.id, as_json)
-            return
-    show(job, as_json, lambda console: _draw_started(console, job))
+        job = client.run_job(
+            pipeline, priority=priority, time_limit_s=time_limit, task_time_limit_s=task_time_limit, **wishes
+        )
+        follow(client, job, watch=watch, as_json=as_json)
 
 
 @commands.command(epilog="Example: hanse job watch job-5f2c9a7d01b4e6c8")
@@ -84,6 +94,13 @@ def retry(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson 
     with connect(directory) as client:
         found = client.retry_job(job)
     show(found, as_json, lambda console: _draw_started(console, found))
+
+
+@commands.command(epilog="Example: hanse job resume job-5f2c9a7d01b4e6c8 --watch")
+def resume(job: JobId, watch: Watch = False, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """Start a job that ended without success once more, as a new job that takes what the first one has finished."""
+    with connect(directory) as client:
+        follow(client, client.resume_job(job), watch=watch, as_json=as_json)
 
 
 @commands.command(epilog="Example: hanse job priority job-5f2c9a7d01b4e6c8 7")
@@ -202,6 +219,22 @@ def fetch(
     show(written, as_json, lambda console: console.print(text))
 
 
+def read_wishes(only: str, begin: str, until: str, *, fresh: bool) -> dict[str, Any]:
+    """Return which part of a pipeline is asked for. Raises `request.invalid` when several are."""
+    parts = [(part, task) for part, task in (("only", only), ("from", begin), ("to", until)) if task]
+    if len(parts) > 1:
+        raise fault("request.invalid", "--only, --from and --to exclude one another", step="read the options")
+    return {"fresh": fresh} | ({"part": parts[0][0], "task": parts[0][1]} if parts else {})
+
+
+def follow(client: Client, job: Job, *, watch: bool, as_json: bool) -> None:
+    """Show a job that was just started: once, or until it has ended."""
+    if watch:
+        _watch(client, job.id, as_json)
+    else:
+        show(job, as_json, lambda console: _draw_started(console, job))
+
+
 def read_pipeline(file: Path) -> PipelineSpec:
     """Return the pipeline of a JSON file. Raises HanseError with the place of the mistake."""
     try:
@@ -216,6 +249,8 @@ def draw_job(console: Console, job: Job) -> None:
     facts = [("job", job.id), ("name", job.name), ("state", job.state), ("parties", parties)]
     facts += [("created", job.created_at or ""), ("ended", job.ended_at or "")]
     facts += [("priority", str(job.priority))] + ([("repeats", job.retry_of)] if job.retry_of else [])
+    facts += [("pipeline", f"{job.pipeline}, version {job.pipeline_version}")] if job.pipeline else []
+    facts += [("part", job.fragment)] if job.fragment else []
     draw_facts(console, facts)
     _draw_waiting(console, job)
     console.print()
@@ -305,6 +340,7 @@ def _draw_live(client: Client, job_id: str) -> Job:
 def _task_row(task: Task) -> tuple[object, ...]:
     sent = bytes_text(sum(task.bytes_sent.values())) if task.bytes_sent else ""
     doing = "" if task.progress is None or task.state != "running" else task.progress.note
+    doing = f"from {task.reused_from}" if task.reused_from else doing
     memory = bytes_text(task.peak_memory_bytes) if task.peak_memory_bytes else ""
     seconds = seconds_text(task.seconds) if task.seconds else ""
     return task.name, task.component, task.state, ", ".join(task.parties), seconds, memory, sent, doing

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from hanse.cli.commands.jobs import read_pipeline
+from hanse.cli.commands.jobs import Begin, Fresh, Only, Until, Watch, follow, read_pipeline, read_wishes
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_facts, draw_table, say_json, show
 from hanse.client import Client, connect
@@ -91,6 +91,24 @@ def show_pipeline(
         draw_table(console, ("version", "author", "saved", "note"), rows, "")
 
     show(saved, as_json, draw)
+
+
+@commands.command(epilog="Example: hanse pipeline run 'train and judge' --from boost --watch")
+def run(
+    pipeline: Id,
+    version: Version = None,
+    watch: Watch = False,
+    only: Only = "",
+    begin: Begin = "",
+    until: Until = "",
+    fresh: Fresh = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Run a saved pipeline, or a part of it. What earlier jobs have made of the same is taken from there."""
+    wishes = read_wishes(only, begin, until, fresh=fresh)
+    with connect(directory) as client:
+        follow(client, client.run_pipeline(pipeline, version, **wishes), watch=watch, as_json=as_json)
 
 
 @commands.command(epilog="Example: hanse pipeline diff 'train and judge' 1 2")

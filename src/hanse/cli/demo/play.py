@@ -266,7 +266,7 @@ async def _score(cast: Cast, job: Job, actors: tuple[Actor, ...], story: Story) 
 
 async def _run(pipeline: Pipeline, guest: Actor, story: Story) -> Job:
     """Propose a pipeline, draw how it goes, and return the job when it has succeeded. Raises its fault otherwise."""
-    proposed = await guest.client.run_job(pipeline.spec())
+    proposed = await guest.client.run_job(pipeline.spec(), fresh=True)
     with Board(story.console, INDENT) as board:
         async for event in guest.client.events(proposed.id):
             board.event(event)

@@ -69,6 +69,16 @@ def find(session: Session, caller: Caller, pipeline_id: PipelineId, number: int 
     return Saved(row, _version(session, row, row.version if number is None else number))
 
 
+def find_named(session: Session, caller: Caller, named: str, number: int | None = None) -> Saved:
+    """Return a pipeline by its id or, if one alone has it, its name. Raises `pipeline.unknown`."""
+    query = _visible(caller).where(or_(Pipeline.id == named, Pipeline.name == named))
+    rows = list(session.scalars(query.where(or_(Pipeline.id == named, Pipeline.archived_at.is_(None)))))
+    if len(rows) > 1:
+        ids = ", ".join(row.id for row in rows)
+        raise fault("pipeline.unknown", f"{len(rows)} pipelines are called {named!r}", f"say which: {ids}")
+    return find(session, caller, rows[0].id if rows else PipelineId(named), number)
+
+
 def list_pipelines(
     session: Session,
     caller: Caller,
