@@ -96,7 +96,7 @@ class Others:
     def reaches(self, _organisation: OrganisationId) -> bool:
         return True
 
-    async def order_own(self, job: JobId, task: TaskName, number: int) -> AttemptStanding:
+    async def order_own(self, job: JobId, task: TaskName, number: int, _source: JobId | None = None) -> AttemptStanding:
         def succeed() -> None:
             with self.database.write() as session:
                 row = session.get_one(Attempt, (job, task, number, GUEST))
