@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from tests.control.conftest import Trio
 from tests.control.offices import PROJECT, Office, behaving, chain
@@ -19,6 +20,7 @@ from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.jobs import service as jobs
 from hanse.control.jobs.queue import USUAL
 from hanse.control.jobs.tables import Job
+from hanse.control.notifications.tables import Notification
 from hanse.control.pipelines import service as pipelines
 from hanse.control.schedules import service, timetable
 from hanse.control.schedules.tables import Plan, Schedule, ScheduleRun
@@ -161,6 +163,8 @@ async def test_missed_times_are_made_up_for_as_the_schedule_says(trio: Trio, mis
     found = runs(bank, schedule)
     assert [state for _, state, _ in found] == expected
     assert {code for _, state, code in found if state == "skipped"} == {"schedule.missed"}
+    of_missed = select(Notification.link).where(Notification.kind == "schedule.missed")
+    assert bank.read(lambda session: session.scalars(of_missed).all()) == [f"/schedules/{schedule}"]
     assert bank.read(lambda session: session.get_one(Schedule, schedule).due_at) == "2026-11-23T17:00:00.000Z"
 
 

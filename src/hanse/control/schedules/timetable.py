@@ -18,6 +18,7 @@ from hanse.control.jobs.desk import JobDesk
 from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Job
 from hanse.control.jobs.wishes import Wishes
+from hanse.control.notifications import service as notifications
 from hanse.control.schedules import service
 from hanse.control.schedules.tables import RunState, Schedule, ScheduleRun
 from hanse.control.schedules.timing import NewVersion, last_due, next_due
@@ -199,6 +200,9 @@ def _note_due(session: Session, row: Schedule, at: datetime) -> None:
         service.note(session, row, moment, "skipped", Fault("schedule.overlap"), at=at)
     for moment in late[most:]:
         service.note(session, row, moment, "skipped", Fault("schedule.missed"), at=at)
+    if late[most:]:
+        words = {"name": row.name, "due": format_time(late[most])}
+        notifications.tell(session, "schedule.missed", to=[row.owner], link=f"/schedules/{row.id}", words=words)
 
 
 def _moments(session: Session, row: Schedule, at: datetime) -> list[datetime]:
