@@ -63,7 +63,7 @@ def offer_file(node: Node, path: Path, label: str | None = None) -> Refusal:
     """Register a file that must be refused; nothing of it may stay."""
     before = node.client.datasets(), sorted(path.name for path in (node.directory / "data").iterdir())
     with pytest.raises(Refusal) as caught:
-        node.client.add_dataset("people", str(path), "id", label)
+        node.client.register_dataset("people", str(path), "id", label)
     assert (node.client.datasets(), sorted(path.name for path in (node.directory / "data").iterdir())) == before
     return caught.value
 
@@ -105,7 +105,7 @@ def test_a_path_that_the_node_cannot_read_is_refused(federation: Federation, pat
 def test_the_command_line_says_it_in_words_and_as_json(federation: Federation, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_bytes(FILES["GBK"][0])
-    words = ["dataset", "add", "people", str(path), "--id", "id", "--directory", str(federation.guest.directory)]
+    words = ["dataset", "register", "people", str(path), "--id", "id", "--directory", str(federation.guest.directory)]
     said = run_command(words)
     assert said.returncode == 1
     assert "GBK" in said.stderr
@@ -131,7 +131,7 @@ def add(node: Node, folder: Path, name: str, content: str, label: str | None = N
     """Register a good file."""
     path = folder / f"{name}.csv"
     path.write_text(content, "utf-8")
-    node.client.add_dataset(name, str(path), "id", label)
+    node.client.register_dataset(name, str(path), "id", label)
 
 
 def project_of(federation: Federation) -> str:

@@ -52,7 +52,7 @@ def renew(node: Node, folder: Path, numbers: range) -> None:
         picks = ", ".join(f'unnest($"{name}") AS "{name}"' for name in ("id", *columns))
         connection.execute(f"CREATE TABLE people AS SELECT {picks}", {"id": ids, **columns})
         connection.execute(f"COPY people TO '{path}' (FORMAT parquet)")
-    node.client.add_dataset("people", str(path), "id", None)
+    node.client.register_dataset("people", str(path), "id", None)
 
 
 def test_prepared_once_asked_again_and_brought_up_to_date(federation: Federation, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def raised(
             node.client.add_rule("job", project)
         for node in federation.nodes.values():
             label = "y" if node is bank else None
-            node.client.add_dataset("people", str(folder / f"{node.name}.parquet"), "id", label)
+            node.client.register_dataset("people", str(folder / f"{node.name}.parquet"), "id", label)
             grant = node.client.add_grant("people", project, disclosure_limit=disclosure_limit)
             federation.grants[node.name] = grant.id
         for node in federation.nodes.values():

@@ -244,7 +244,7 @@ def test_a_link_cut_in_the_middle_of_an_alignment_loses_no_row(
         path = tmp_path / f"{node.name}.csv"
         people = range(1_000 * place, 1_000 * place + MANY)
         path.write_text(f"id,{node.name}_z\n" + "".join(f"m{n:06d},{n % 97}\n" for n in people), "utf-8")
-        node.client.add_dataset("many", str(path), "id")
+        node.client.register_dataset("many", str(path), "id")
         node.client.add_grant("many", project)
     made = federation.start("many")
     data = made.add("data", "dataset", {"dataset": "many"})

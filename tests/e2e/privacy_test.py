@@ -126,7 +126,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         for node in federation.nodes.values():
             canary = Canary(node.name)
             label = f"{node.name}_b" if node is federation.guest else None
-            node.client.add_dataset("canaries", str(canary.write(folder)), "id", label)
+            node.client.register_dataset("canaries", str(canary.write(folder)), "id", label)
             granted = [f"{node.name}_a", f"{node.name}_b"]
             node.client.add_grant("canaries", project, ["id", *granted], disclosure_limit=5.0)
         training = finish(federation, train(federation))

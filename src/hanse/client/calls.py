@@ -3,6 +3,7 @@
 Both clients are made of these functions, so that a verb exists once.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -16,7 +17,9 @@ from hanse.client.resources import (
     Channel,
     ChannelTest,
     ComponentOutline,
+    Consequences,
     Dataset,
+    DatasetChange,
     Delegation,
     Delivery,
     Derived,
@@ -46,6 +49,7 @@ from hanse.client.resources import (
     PipelineVersion,
     Policy,
     Project,
+    Receipt,
     Report,
     Retried,
     Rule,
@@ -57,6 +61,7 @@ from hanse.client.resources import (
     SourceTest,
     Subscriptions,
     Unread,
+    Upload,
     User,
     Wish,
 )
@@ -69,10 +74,11 @@ T = TypeVar("T")
 
 INGEST_TIMEOUT_S = 3600.0
 ANSWER_TIMEOUT_S = 60.0
+CHUNK_TIMEOUT_S = 300.0
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True):
-    """One request. `timeout_s` is how long the whole answer may take."""
+    """One request. `timeout_s` is how long the whole answer may take; `content` are bytes sent in place of a body."""
 
     verb: str
     path: str
@@ -80,6 +86,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
     body: dict[str, Any] | None = None
     query: dict[str, str] = {}
     timeout_s: float = ANSWER_TIMEOUT_S
+    content: bytes | None = None
 
 
 def node() -> Call[Node]:
@@ -142,10 +149,22 @@ def withdraw_invitation(invitation_id: str) -> Call[InvitationState]:
     return Call("DELETE", f"/v1/invitations/{_part(invitation_id)}", InvitationState)
 
 
-def add_dataset(name: str, path: str, id_column: str, label_column: str | None = None) -> Call[Dataset]:
-    """Register a CSV or Parquet file of the node's machine; `path` is absolute. It is read once and left alone."""
-    body = {"name": name, "path": path, "id_column": id_column, "label_column": label_column}
-    said = {key: value for key, value in body.items() if value is not None}
+def register_dataset(
+    name: str,
+    path: str = "",
+    id_column: str = "",
+    label_column: str | None = None,
+    *,
+    upload: str = "",
+    id_type: str = "free",
+    encoding: str = "",
+    delimiter: str = "",
+    sheet: str = "",
+) -> Call[Dataset]:
+    """Register a file of the node's machine (`path` is absolute) or a whole upload. It is read once and left alone."""
+    body = {"name": name, "path": path, "upload": upload, "id_column": id_column, "label_column": label_column}
+    body |= {"id_type": id_type, "encoding": encoding, "delimiter": delimiter, "sheet": sheet}
+    said = {key: value for key, value in body.items() if value}
     return Call("POST", "/v1/datasets", Dataset, said, timeout_s=INGEST_TIMEOUT_S)
 
 
@@ -199,14 +218,98 @@ def source_tables(name: str) -> Call[tuple[SourceTable, ...]]:
     return Call("GET", f"/v1/sources/{_part(name)}/tables", tuple[SourceTable, ...], timeout_s=90.0)
 
 
-def datasets() -> Call[tuple[Dataset, ...]]:
-    """List one's own datasets, newest version each."""
-    return Call("GET", "/v1/datasets", tuple[Dataset, ...])
+def datasets(after: str = "") -> Call[tuple[Dataset, ...]]:
+    """List one's own datasets, newest version each: up to 1,000, by name, from `after` on."""
+    return Call("GET", "/v1/datasets", tuple[Dataset, ...], query={"after": after} if after else {})
 
 
 def dataset(name: str) -> Call[Dataset]:
     """Describe one dataset."""
     return Call("GET", f"/v1/datasets/{_part(name)}", Dataset)
+
+
+def describe_dataset(
+    name: str,
+    description: str | None = None,
+    tags: list[str] | None = None,
+    sensitivity: str | None = None,
+    sensitivities: dict[str, str] | None = None,
+) -> Call[Dataset]:
+    """Say what a dataset is and how sensitive it and its columns are; None leaves as it is."""
+    body = {"description": description, "tags": tags, "sensitivity": sensitivity, "sensitivities": sensitivities}
+    said = {key: value for key, value in body.items() if value is not None}
+    return Call("PATCH", f"/v1/datasets/{_part(name)}", Dataset, said)
+
+
+def refresh_dataset(name: str, policy: str = "same", *, path: str = "", upload: str = "") -> Call[Dataset]:
+    """Read the source of a dataset again, or another file; `policy` says what may change in the columns."""
+    body = {"policy": policy, "path": path, "upload": upload}
+    return Call("POST", f"/v1/datasets/{_part(name)}/refresh", Dataset, body, timeout_s=INGEST_TIMEOUT_S)
+
+
+def dataset_versions(name: str, after: int = 0) -> Call[tuple[Dataset, ...]]:
+    """List the versions of a dataset, oldest first: up to 1,000, above the number `after`."""
+    query = {"after": str(after), "limit": "1000"}
+    return Call("GET", f"/v1/datasets/{_part(name)}/versions", tuple[Dataset, ...], query=query)
+
+
+def compare_dataset_versions(name: str, old: int, new: int) -> Call[DatasetChange]:
+    """Say how two versions of a dataset differ."""
+    query = {"old": str(old), "new": str(new)}
+    return Call("GET", f"/v1/datasets/{_part(name)}/compare", DatasetChange, query=query)
+
+
+def dataset_receipt(name: str, number: int) -> Call[Receipt]:
+    """Return the signed receipt of a version: rows, columns, bytes and SHA-256 of what was read."""
+    return Call("GET", f"/v1/datasets/{_part(name)}/versions/{number}/receipt", Receipt)
+
+
+def retire_dataset_version(name: str, number: int) -> Call[Dataset]:
+    """Give up an old version: its record stays, its rows go."""
+    return Call("POST", f"/v1/datasets/{_part(name)}/versions/{number}/retire", Dataset, {})
+
+
+def foresee_dataset_deletion(name: str) -> Call[Consequences]:
+    """Say what deleting a dataset would take with it."""
+    return Call("GET", f"/v1/datasets/{_part(name)}/consequences", Consequences)
+
+
+def delete_dataset(name: str, digest: str) -> Call[Consequences]:
+    """Delete a dataset with the consequences that were shown under this digest."""
+    return Call("DELETE", f"/v1/datasets/{_part(name)}", Consequences, query={"digest": digest})
+
+
+def create_upload(name: str, size_bytes: int) -> Call[Upload]:
+    """Begin to upload a file; `name` is for people."""
+    return Call("POST", "/v1/uploads", Upload, {"name": name, "size_bytes": size_bytes})
+
+
+def uploads() -> Call[tuple[Upload, ...]]:
+    """List uploads that are not registered yet."""
+    return Call("GET", "/v1/uploads", tuple[Upload, ...], query={"limit": "1000"})
+
+
+def upload(upload_id: str) -> Call[Upload]:
+    """Say how much of an upload is there."""
+    return Call("GET", f"/v1/uploads/{_part(upload_id)}", Upload)
+
+
+def send_chunk(upload_id: str, offset: int, chunk: bytes) -> Call[Upload]:
+    """Send the bytes from `offset` on. What is acknowledged is on the node's disk."""
+    query = {"offset": str(offset), "sha256": hashlib.sha256(chunk).hexdigest()}
+    place = f"/v1/uploads/{_part(upload_id)}"
+    return Call("PUT", place, Upload, query=query, timeout_s=CHUNK_TIMEOUT_S, content=chunk)
+
+
+def complete_upload(upload_id: str, sha256: str) -> Call[Upload]:
+    """Have the node check a whole upload."""
+    body = {"sha256": sha256}
+    return Call("POST", f"/v1/uploads/{_part(upload_id)}/complete", Upload, body, timeout_s=INGEST_TIMEOUT_S)
+
+
+def remove_upload(upload_id: str) -> Call[Any]:
+    """Give an upload up."""
+    return Call("DELETE", f"/v1/uploads/{_part(upload_id)}", Any)
 
 
 def create_project(name: str, members: list[str]) -> Call[Project]:

@@ -16,7 +16,8 @@ from hanse.client.calls import Call
 from hanse.client.directory import NodeAddress, node_down, read_address, read_token
 from hanse.client.login import Login, read_login
 from hanse.client.refusal import read_refusal
-from hanse.client.resources import Job, JobEvent
+from hanse.client.resources import Job, JobEvent, Upload
+from hanse.client.sending import Tell, send_file
 from hanse.core.faults import fault
 
 P = ParamSpec("P")
@@ -87,8 +88,9 @@ class AsyncClient:
     async def send(self, call: Call[T]) -> T:
         """Send one call. Raises Refusal when the node says no, HanseError when it does not answer."""
         limit = aiohttp.ClientTimeout(total=call.timeout_s)
-        body = None if call.body is None else msgspec.json.encode(call.body)
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        body = call.content if call.body is None else msgspec.json.encode(call.body)
+        kind = "application/octet-stream" if call.body is None else "application/json"
+        headers = {"Content-Type": kind} if body is not None else {}
         try:
             async with self._session.request(
                 call.verb, self._address + call.path, data=body, params=call.query, headers=headers, timeout=limit
@@ -153,6 +155,10 @@ class AsyncClient:
                 tell(event)
         return await self.job(job_id)
 
+    async def send_file(self, file: Path, tell: Tell | None = None) -> Upload:
+        """Upload a file, going on where an earlier attempt stopped. Raises `upload.*`, `file.*`."""
+        return await send_file(self, file, tell)
+
     node = _asked(calls.node)
     invite = _asked(calls.invite)
     inspect = _asked(calls.inspect)
@@ -168,7 +174,6 @@ class AsyncClient:
     add_project_members = _asked(calls.add_project_members)
     remove_project_member = _asked(calls.remove_project_member)
     leave_project = _asked(calls.leave_project)
-    add_dataset = _asked(calls.add_dataset)
     read_dataset = _asked(calls.read_dataset)
     add_source = _asked(calls.add_source)
     sources = _asked(calls.sources)
@@ -177,8 +182,23 @@ class AsyncClient:
     remove_source = _asked(calls.remove_source)
     test_source = _asked(calls.test_source)
     source_tables = _asked(calls.source_tables)
+    register_dataset = _asked(calls.register_dataset)
     datasets = _asked(calls.datasets)
     dataset = _asked(calls.dataset)
+    describe_dataset = _asked(calls.describe_dataset)
+    refresh_dataset = _asked(calls.refresh_dataset)
+    dataset_versions = _asked(calls.dataset_versions)
+    compare_dataset_versions = _asked(calls.compare_dataset_versions)
+    dataset_receipt = _asked(calls.dataset_receipt)
+    retire_dataset_version = _asked(calls.retire_dataset_version)
+    foresee_dataset_deletion = _asked(calls.foresee_dataset_deletion)
+    delete_dataset = _asked(calls.delete_dataset)
+    create_upload = _asked(calls.create_upload)
+    uploads = _asked(calls.uploads)
+    upload = _asked(calls.upload)
+    send_chunk = _asked(calls.send_chunk)
+    complete_upload = _asked(calls.complete_upload)
+    remove_upload = _asked(calls.remove_upload)
     create_project = _asked(calls.create_project)
     projects = _asked(calls.projects)
     accept_project = _asked(calls.accept_project)
@@ -347,6 +367,10 @@ class Client:
                 tell(event)
         return self.job(job_id)
 
+    def send_file(self, file: Path, tell: Tell | None = None) -> Upload:
+        """Upload a file, going on where an earlier attempt stopped. Raises `upload.*`, `file.*`."""
+        return self.wait(self.asynchronous.send_file(file, tell))
+
     node = _awaited(calls.node)
     invite = _awaited(calls.invite)
     inspect = _awaited(calls.inspect)
@@ -362,7 +386,6 @@ class Client:
     add_project_members = _awaited(calls.add_project_members)
     remove_project_member = _awaited(calls.remove_project_member)
     leave_project = _awaited(calls.leave_project)
-    add_dataset = _awaited(calls.add_dataset)
     read_dataset = _awaited(calls.read_dataset)
     add_source = _awaited(calls.add_source)
     sources = _awaited(calls.sources)
@@ -371,8 +394,23 @@ class Client:
     remove_source = _awaited(calls.remove_source)
     test_source = _awaited(calls.test_source)
     source_tables = _awaited(calls.source_tables)
+    register_dataset = _awaited(calls.register_dataset)
     datasets = _awaited(calls.datasets)
     dataset = _awaited(calls.dataset)
+    describe_dataset = _awaited(calls.describe_dataset)
+    refresh_dataset = _awaited(calls.refresh_dataset)
+    dataset_versions = _awaited(calls.dataset_versions)
+    compare_dataset_versions = _awaited(calls.compare_dataset_versions)
+    dataset_receipt = _awaited(calls.dataset_receipt)
+    retire_dataset_version = _awaited(calls.retire_dataset_version)
+    foresee_dataset_deletion = _awaited(calls.foresee_dataset_deletion)
+    delete_dataset = _awaited(calls.delete_dataset)
+    create_upload = _awaited(calls.create_upload)
+    uploads = _awaited(calls.uploads)
+    upload = _awaited(calls.upload)
+    send_chunk = _awaited(calls.send_chunk)
+    complete_upload = _awaited(calls.complete_upload)
+    remove_upload = _awaited(calls.remove_upload)
     create_project = _awaited(calls.create_project)
     projects = _awaited(calls.projects)
     accept_project = _awaited(calls.accept_project)

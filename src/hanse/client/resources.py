@@ -87,6 +87,8 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 class Dataset(msgspec.Struct, frozen=True):
+    """A dataset at one version. `misfits` counts the ids that do not look like their type."""
+
     id: str
     name: str
     version: int
@@ -94,6 +96,56 @@ class Dataset(msgspec.Struct, frozen=True):
     schema: Schema
     sha256: str
     created_at: str
+    owner: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    sensitivity: str = ""
+    sensitivities: dict[str, str] = {}
+    id_type: str = "free"
+    misfits: int = 0
+    retired_at: str | None = None
+
+
+class DatasetChange(msgspec.Struct, frozen=True):
+    """How version `new` differs from version `old`: in columns, and in the number of rows."""
+
+    old: int
+    new: int
+    rows: int
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What a node has read; `signature` (base64) is by the node's key over `statement`, which is JSON."""
+
+    statement: str
+    signature: str
+
+
+class Consequences(msgspec.Struct, frozen=True):
+    """What goes with a dataset that is deleted; a deletion names `digest`."""
+
+    dataset: str
+    name: str
+    versions: int
+    rows: int
+    digest: str
+    grants: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A file on its way: `received_bytes` are on the node's disk, the next chunk has at most `chunk_bytes`."""
+
+    id: str
+    name: str
+    size_bytes: int
+    received_bytes: int
+    chunk_bytes: int
+    sha256: str | None = None
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -118,7 +118,7 @@ class ReceiptView(BaseModel):
 
 
 class ConsequencesView(BaseModel):
-    """What goes with a dataset that is deleted; deleting names `digest`."""
+    """What goes with a dataset that is deleted; deleting names `digest`. `derived` datasets become invalid."""
 
     dataset: str
     name: str
@@ -126,6 +126,7 @@ class ConsequencesView(BaseModel):
     rows: int
     grants: list[str]
     kept: list[str]
+    derived: list[str]
     digest: str
 
 
@@ -276,6 +277,7 @@ def _consequences(seen: removal.Consequences) -> ConsequencesView:
         rows=seen.rows,
         grants=list(seen.grants),
         kept=list(seen.kept),
+        derived=list(seen.derived),
         digest=seen.digest,
     )
 

@@ -224,7 +224,7 @@ async def _agree(cast: Cast, actors: tuple[Actor, ...], story: Story) -> None:
     with story.step("agree", "Data registered, a project agreed on, columns granted"):
         for actor in actors:  # one at a time: each ingest may use all of the cores that there are
             one = actor.player
-            await actor.client.add_dataset(one.dataset, str(one.file), cast.id, one.label)
+            await actor.client.register_dataset(one.dataset, str(one.file), cast.id, one.label)
         await guest.client.create_project(PROJECT, [host.name for host in hosts])
         for host in hosts:
             await _accept(host)

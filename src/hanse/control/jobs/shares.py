@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hanse.control.datasets.keeping import folder_of
 from hanse.control.derived.reading import Reading, open_reading
 from hanse.control.grants import enforcement
 from hanse.control.grants.service import Use
@@ -30,12 +31,8 @@ from hanse.core.roles import PartyId
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits, Terms
 from hanse.core.times import later, now
 
-KEPT = "kept"
-
 SILENT_S = 30.0
 """A node process that has said nothing for this long is dead: its attempts are given up."""
-
-NAME_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -58,9 +55,7 @@ class Premises:
 
     def kept(self, datasets: Iterable[DatasetId], guest: OrganisationId, component: str) -> Path:
         """Return where a component keeps, from job to job, what it made of these datasets for one guest."""
-        named = "+".join(sorted(datasets))
-        folder = named if len(named) <= NAME_CHARACTERS else hashlib.sha256(named.encode()).hexdigest()
-        return self.directory / KEPT / folder / guest / component
+        return folder_of(self.directory, datasets) / guest / component
 
 
 class Share(NamedTuple):
