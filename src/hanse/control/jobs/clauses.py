@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hanse.control.datasets.keeping import folders_with
 from hanse.control.derived.reading import is_derived, names_behind, open_reading
 from hanse.control.grants import enforcement
 from hanse.control.grants.enforcement import Request
@@ -18,7 +19,7 @@ from hanse.control.jobs.tables import Attempt, Job, Task
 from hanse.control.outbox import service as outbox
 from hanse.core.errors import advise
 from hanse.core.faults import HanseError
-from hanse.core.ids import JobId
+from hanse.core.ids import DatasetId, JobId
 from hanse.core.job_messages import AttemptEnded, JobProblem, report_problem
 from hanse.core.planning import PlannedTask
 from hanse.core.roles import GUEST
@@ -71,9 +72,9 @@ def end_uncovered(session: Session, directory: Path) -> list[JobId]:
     return ended
 
 
-def list_setups(directory: Path, dataset: str) -> list[Path]:
+def list_setups(directory: Path, dataset: DatasetId) -> list[Path]:
     """Return the files that components keep of a dataset for later jobs and that go when its grant goes."""
-    found = (path for folder in directory.glob(f"*{dataset}*") for path in folder.rglob("*") if path.is_file())
+    found = (path for folder in folders_with(directory, dataset) for path in folder.rglob("*") if path.is_file())
     return [path for path in found if path.suffix in KEPT_SUFFIXES]
 
 

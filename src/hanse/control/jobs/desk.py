@@ -316,7 +316,7 @@ class JobDesk:
     async def forget_setups(self, grant: GrantId) -> None:
         """Drop what components keep of the dataset of a grant that has gone: a later job sets up anew."""
         dataset = (await self._read(lambda session: find_grant(session, grant))).dataset
-        for path in await threads.run(clauses.list_setups, self._directory / shares.KEPT, dataset):
+        for path in await threads.run(clauses.list_setups, self._directory, dataset):
             path.unlink(missing_ok=True)
 
     async def describe(self) -> Catalogue:
