@@ -36,11 +36,10 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "NaN": (b"id,x\na,1\nb,nan\n", "dataset.not_finite", "row 2"),
     "infinity": (b"id,x\na,-inf\nb,2\n", "dataset.not_finite", "row 1"),
     "GBK": ("id,城市\na,北京\nb,上海\n".encode("gbk"), "dataset.encoding", "GBK"),
-    "UTF-16": ("id,x\na,1\n".encode("utf-16"), "dataset.encoding", "UTF-16"),
     "UTF-16 without a mark": ("id,x\na,1\n".encode("utf-16-le"), "dataset.encoding", "UTF-16"),
     "a line too long": (b"id,x\na,1\nb,2,3\n", "dataset.ragged", "3"),
     "a column name twice": (b"id,x,X\na,1,2\n", "dataset.header", "x"),
-    "an Excel file": (b"PK\x03\x04" + bytes(100), "dataset.format", "Excel"),
+    "half an Excel file": (b"PK\x03\x04" + bytes(100), "dataset.damaged", ""),
     "half a Parquet file": (b"PAR1" + bytes(100), "dataset.damaged", ""),
 }
 LABELS: dict[str, tuple[bytes, str]] = {

@@ -1,4 +1,4 @@
-"""From a CSV or Parquet file to a checked snapshot: one form of ids, one type a column, faults by row and column.
+"""From a CSV, Excel or Parquet file to a checked snapshot: one form of ids, one type a column, faults by place.
 
 Rules, the same at every organisation:
 
@@ -8,7 +8,8 @@ Rules, the same at every organisation:
 * a cell that is empty or blank is missing (NULL). A column is `integer` when all its cells are whole numbers of 64
   bits, `real` when all are numbers, else `text`. NaN and infinities are refused: they hide what is meant.
 * the label is a number and never missing.
-* a CSV file is UTF-8 (a byte order mark is fine), separated by comma, semicolon, tab or `|`, quoted as in RFC 4180.
+* a CSV file is UTF-8 or marked as UTF-16, or in the encoding that is said; separated by comma, semicolon, tab or `|`;
+  quoted as in RFC 4180. Of a workbook one sheet is read. All of them may be packed, by gzip or alone in a zip file.
 
 The file is copied once, and all that follows reads the copy, so that what is checked is what is kept; memory and
 threads are bounded; the snapshot appears whole or not at all. Faults name rows (counted from 1, after the header),
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,9 +41,11 @@ from hanse.kernel import cells
 from hanse.sdk.engine import Bounds, connect, named, parquet, quote
 from hanse.sdk.files import digest, write_whole
 from hanse.sdk.identifiers import ascii_form, normalise_id, typed_form
+from hanse.sdk.packing import unpack
 from hanse.sdk.sources import LINE_BYTES, NAME_THE_COLUMNS, Source, is_parquet, look, read_csv, read_parquet
 from hanse.sdk.survey import IdColumn, Profile, Survey, cell, profiles, survey
 from hanse.sdk.table import ENCODING, FILE, SQL_TYPES
+from hanse.sdk.workbooks import is_sheet, write_sheet
 
 __all__ = ["ID_BYTES", "ingest", "normalise_id"]
 
@@ -67,10 +71,13 @@ def ingest(spec: IngestSpec) -> Artefact:
     look(source)
     directory.mkdir(parents=True, exist_ok=True)
     bounds = Bounds(spec.limits.threads, spec.limits.memory_bytes // 4 * 3)
-    copy, stage = (directory / f".stage.{os.getpid()}.{suffix}" for suffix in ("copy", "parquet"))
+    copy, stage, opened = (directory / f".stage.{os.getpid()}.{suffix}" for suffix in ("copy", "parquet", "open"))
     try:
+        opened.mkdir()
+        source = unpack(source, opened / source.name)
+        look(source)
         with connect([], directory, bounds) as engine, _said_plainly(source):
-            found = read_parquet(engine, source, copy, spec.id_column) if is_parquet(source) else read_csv(source, copy)
+            found = _read(engine, source, copy, spec)
             _check_names(found.names, spec)
             found = _typed(found, spec)
             if not found.numbered and _at_once(found) < len(found.names):
@@ -81,7 +88,24 @@ def ingest(spec: IngestSpec) -> Artefact:
     finally:
         copy.unlink(missing_ok=True)
         stage.unlink(missing_ok=True)
+        shutil.rmtree(opened, ignore_errors=True)
     return Artefact("table", str(path), digest(path), rows=rows, schema=schema)
+
+
+def _read(engine: Engine, source: Path, copy: Path, spec: IngestSpec) -> Source:
+    """Copy the file, and return how to read the copy."""
+    if is_parquet(source):
+        return read_parquet(engine, source, copy, spec.id_column)
+    if not is_sheet(source):
+        if spec.sheet:
+            raise fault("dataset.sheet", f"{source.name} is no workbook and has no sheet {spec.sheet!r}", "name none")
+        return read_csv(source, copy, spec.encoding, spec.delimiter)
+    sheet = copy.with_suffix(".csv")
+    try:
+        write_sheet(source, sheet, spec.sheet)
+        return read_csv(sheet, copy, "utf-8", ",")
+    finally:
+        sheet.unlink(missing_ok=True)
 
 
 def _typed(found: Source, spec: IngestSpec) -> Source:

@@ -18,6 +18,7 @@ import numpy as np
 
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import ColumnType
+from hanse.core.specs import Encoding
 from hanse.sdk.engine import named, parquet, quote
 from hanse.sdk.table import SQL_TYPES
 
@@ -36,7 +37,7 @@ BYTE_ORDER_MARKS = {  # the longer first: a UTF-32 mark begins like a UTF-16 one
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-OTHER_FORMATS = {b"PK\x03\x04": "an Excel or zip file", b"\x1f\x8b": "a gzip file", b"%PDF": "a PDF file"}
+OTHER_FORMATS = {b"%PDF": "a PDF file", b"ARROW1": "an Arrow file", b"SQLite f": "an SQLite database"}
 
 SQL_KINDS: dict[ColumnType, frozenset[str]] = {
     "integer": frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER BOOLEAN".split()),
@@ -78,7 +79,7 @@ def look(source: Path) -> None:
         head = file.read(8)
     for magic, what in OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise fault("dataset.format", f"{source.name} is {what}", "save it as CSV (UTF-8) or Parquet")
+            raise fault("dataset.format", f"{source.name} is {what}", "save it as CSV (UTF-8), Excel or Parquet")
 
 
 def is_parquet(source: Path) -> bool:
@@ -90,13 +91,20 @@ def is_parquet(source: Path) -> bool:
 # ------------------------------------------------------------------------------------------------------------ CSV
 
 
-def read_csv(source: Path, copy: Path) -> Source:
-    """Copy a CSV file, check its encoding on the way, and read its header."""
+def read_csv(source: Path, copy: Path, encoding: Encoding = "", delimiter: str = "") -> Source:
+    """Copy a CSV file as UTF-8, check its encoding on the way, and read its header.
+
+    An encoding that is not said is UTF-8, or what a byte order mark says; a delimiter, the commonest in the first line.
+    """
+    encoding = encoding or _marked(source)
     with copy.open("wb") as file:
-        lines = _check_encoding(source, file.write)
+        if encoding in ("", "utf-8"):
+            lines = _check_encoding(source, file.write)
+        else:
+            lines = _transcode(source, file.write, encoding)
     with copy.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline(HEADER_BYTES)
-        delimiter = max(DELIMITERS, key=(first.splitlines() or [""])[0].count)
+        delimiter = delimiter or max(DELIMITERS, key=(first.splitlines() or [""])[0].count)
         file.seek(0)
         try:
             names = next(csv.reader(_header_lines(file), delimiter=delimiter, strict=True), [])
@@ -113,6 +121,39 @@ def read_csv(source: Path, copy: Path) -> Source:
     return Source(
         rows, "", tuple(name.strip() for name in names), (None,) * len(names), min(lines, BATCH_ROWS) * row_bytes
     )
+
+
+def _marked(source: Path) -> Encoding:
+    """Return the encoding that a file's byte order mark says, if that is trusted."""
+    with source.open("rb") as file:
+        head = file.read(4)
+    names = (name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark))
+    return "utf-16" if next(names, "") == "UTF-16" else ""
+
+
+def _transcode(source: Path, write: Callable[[bytes], object], encoding: Encoding) -> int:
+    """Read the file once, `write` it as UTF-8 and return its number of lines.
+
+    UTF-16 without a mark is that of little end first. Raises `dataset.encoding` with the line.
+    """
+    codec = {"gbk": "gb18030", "utf-16": "utf-16" if _marked(source) else "utf-16-le"}.get(encoding, encoding)
+    decoder = codecs.getincrementaldecoder(codec)()
+    lines = 0
+    with source.open("rb") as file:
+        while True:
+            piece = file.read(PIECE_BYTES)
+            try:
+                text = decoder.decode(piece, final=not piece)
+            except UnicodeDecodeError as error:
+                good = error.object[: error.start].decode(error.encoding, "ignore")
+                raise _encoding(source, f"is not {encoding}: see line {lines + good.count(chr(10)) + 1}") from None
+            if "\0" in text:
+                line = lines + text[: text.index("\0")].count("\n") + 1
+                raise _encoding(source, f"is not {encoding}: line {line} has a NUL character")
+            write(text.encode())
+            lines += text.count("\n")
+            if not piece:
+                return lines
 
 
 def _header_lines(file: TextIO) -> Iterator[str]:
@@ -167,7 +208,7 @@ def _guess(raw: bytes, start: int) -> str:
 
 
 def _encoding(source: Path, what: str) -> HanseError:
-    return fault("dataset.encoding", f"{source.name} {what}", "save it as UTF-8")
+    return fault("dataset.encoding", f"{source.name} {what}", "save it as UTF-8, or say its encoding")
 
 
 # -------------------------------------------------------------------------------------------------------- Parquet
