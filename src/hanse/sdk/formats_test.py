@@ -18,7 +18,7 @@ TEXT = "id,城市,age\n13800138000,北京,30\n13800138001,上海,\n"
 SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
 )
-CELLS = [["id", "城市", "age"], [13800138000, "北京", 30], [13800138001, "上海", None]]
+CELLS: list[list[object]] = [["id", "城市", "age"], [13800138000, "北京", 30], [13800138001, "上海", None]]
 
 
 def take_in(

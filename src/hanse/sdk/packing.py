@@ -46,7 +46,13 @@ def unpack(source: Path, target: Path) -> Path:
             size = source.stat().st_size
             for piece in _bounded(_pieces(source, head), size, source.name):
                 file.write(piece)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        gzip.BadGzipFile,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as error:  # a method zipfile lacks
         raise fault("dataset.damaged", f"{source.name} cannot be unpacked", "pack it again") from error
     with target.open("rb") as file:
         if file.read(4).startswith((GZIP, ZIP)) and not is_workbook(target):
