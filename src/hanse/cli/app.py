@@ -27,6 +27,7 @@ from hanse.cli.commands import (
     users,
 )
 from hanse.cli.commands.demo import demo
+from hanse.cli.commands.doctor import doctor
 from hanse.cli.commands.login import login
 from hanse.cli.language import WORDS, language
 from hanse.cli.options import AsJson
@@ -50,6 +51,7 @@ app.add_typer(node.commands, name="node")
 app.command(epilog="Example: hanse invite --wait")(pairing.invite)
 app.command(epilog="Example: hanse join hanse1-… --fingerprint '3f2a 9c1e …'")(pairing.join)
 app.add_typer(pairing.members, name="member")
+app.command(epilog="Example: hanse doctor operator")(doctor)
 app.add_typer(datasets.commands, name="dataset")
 app.add_typer(sources.commands, name="source")
 app.add_typer(projects.projects, name="project")

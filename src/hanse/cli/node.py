@@ -37,6 +37,7 @@ from hanse.control.approvals.decided import Decided
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
+from hanse.control.doctor.service import Doctor
 from hanse.control.grants.ending import tell_ending
 from hanse.control.grants.versions import settle
 from hanse.control.jobs.attempts import RUNTIME
@@ -62,11 +63,13 @@ from hanse.core.addresses import read_allowed
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import Profile
 from hanse.core.ids import JobId
+from hanse.core.links import Reading
 from hanse.core.loops import new_runner
 from hanse.core.memory import keep_freed
 from hanse.core.specs import Limits
 from hanse.gateway import shapes
 from hanse.gateway.gateway import Gateway
+from hanse.gateway.probe import Target
 
 GRACE_S = 1
 PARTING_S = 2.0
@@ -177,6 +180,9 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     await desk.start()
     stack.push_async_callback(desk.close)
 
+    async def look(address: str, root_pem: str) -> list[Reading]:
+        return await gateway.probe(Target(address, root_pem))
+
     facts = NodeFacts(settings.node, release, membership.address, lambda: desk.planner.is_alive)
     span = Span(timedelta(seconds=settings.session_idle_s), timedelta(seconds=settings.session_most_s))
     gate = Gate(database, settings.directory, span)
@@ -189,6 +195,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     rest_port = rest_socket.getsockname()[1]
     rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_port)}"
     sender = _open_sender(settings, database, identity, tls, rest_port)
+    doctor = Doctor(database, look, release)
     parts = (
         database,
         identity,
@@ -203,6 +210,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         decided,
         sign_ins,
         sources,
+        doctor,
     )
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)

@@ -33,6 +33,7 @@ from hanse.client.resources import (
     JobEvents,
     JobProblem,
     Joined,
+    LinkCheck,
     LoginSession,
     LogTail,
     Me,
@@ -75,6 +76,7 @@ T = TypeVar("T")
 INGEST_TIMEOUT_S = 3600.0
 ANSWER_TIMEOUT_S = 60.0
 CHUNK_TIMEOUT_S = 300.0
+CHECK_TIMEOUT_S = 180.0
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True):
@@ -117,6 +119,11 @@ def members() -> Call[tuple[Member, ...]]:
 def confirm_member(organisation_id: str, pair_fingerprint: str) -> Call[Any]:
     """Confirm an organisation that accepted one's invitation, after its fingerprint was compared."""
     return Call("POST", f"/v1/members/{_part(organisation_id)}/confirm", Any, {"fingerprint": pair_fingerprint})
+
+
+def check_link(target: str) -> Call[LinkCheck]:
+    """Check the way to a member's node, or to an address."""
+    return Call("POST", "/v1/doctor", LinkCheck, {"target": target}, timeout_s=CHECK_TIMEOUT_S)
 
 
 def suspend_member(organisation_id: str) -> Call[Any]:

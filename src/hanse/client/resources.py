@@ -82,6 +82,28 @@ class Member(msgspec.Struct, frozen=True):
     paired_at: str = ""
 
 
+class LinkFinding(msgspec.Struct, frozen=True):
+    """One thing that the link check looked at. `state`: ok, warn or bad; `cause` and `remedy` have en and zh."""
+
+    name: str
+    state: str
+    value: float | str | None = None
+    unit: str = ""
+    code: str = ""
+    detail: str = ""
+    cause: dict[str, str] = {}
+    remedy: dict[str, str] = {}
+
+
+class LinkCheck(msgspec.Struct, frozen=True):
+    """What stands between this node and another; `state` is the gravest of the findings."""
+
+    target: str
+    address: str
+    state: str
+    findings: tuple[LinkFinding, ...] = ()
+
+
 class Joined(msgspec.Struct, frozen=True):
     member: Member
 

@@ -577,6 +577,12 @@ Answers could not be counted, so that none was given.
 Run the job again; see the node's log if it comes back.
 请重新运行作业；若再次出现请查看节点日志。
 
+429 doctor.busy
+Other links are being checked.
+正在检查其他链路。
+Try again in half a minute.
+请在半分钟后重试。
+
 422 evaluation.empty
 There are no rows to judge.
 没有可评估的行。

@@ -19,11 +19,14 @@ from hanse.core import frames
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.lines import Line
+from hanse.core.links import Reading
 from hanse.core.roles import PartyId
 from hanse.gateway import wire
 from hanse.gateway.attempts import EarlyFrames, Inbox, OpenAttempt, PastAttempts, Refusal
 from hanse.gateway.certificates import Roots, dial_context, listen_context
+from hanse.gateway.echo import Echo
 from hanse.gateway.lanes import Control
+from hanse.gateway.probe import Target, probe
 from hanse.gateway.questions import Questions
 from hanse.gateway.refusals import Refusals
 from hanse.gateway.server import CLOSE_S, PartyPort
@@ -57,7 +60,8 @@ class Gateway:
         self._questions = Questions()
         self.refuse = Refusals(node.refused).add
         self._context = listen_context(identity)
-        self._port = PartyPort(self._context, self._roots, node, self._accept, self.refuse)
+        echo = Echo(self._release, lambda organisation: organisation in self._sessions)
+        self._port = PartyPort(self._context, self._roots, node, self._accept, self.refuse, echo.answer)
         self._socket = AttemptSocket(directory, self._serve_process, self._refuse_process)
         self._client: aiohttp.ClientSession | None = None
 
@@ -124,6 +128,10 @@ class Gateway:
         if session is None:
             raise fault("peer.unreachable", f"{organisation} is not pinned, or suspended", "see `hanse node status`")
         return await session.call(payload, timeout_s)
+
+    async def probe(self, target: Target) -> list[Reading]:
+        """Look at the way to a party port, outside all sessions."""
+        return await probe(self._me, target)
 
     # ------------------------------------------------------------------ attempts
 

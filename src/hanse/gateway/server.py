@@ -17,6 +17,7 @@ from hanse.core.ids import OrganisationId
 from hanse.gateway import doorstep, wire
 from hanse.gateway.certificates import Roots
 from hanse.gateway.doorstep import STRANGER, Doorstep
+from hanse.gateway.echo import Answer
 from hanse.gateway.shapes import NodeSide
 
 PAIR_BYTES = 64 << 10
@@ -33,17 +34,22 @@ _organisation: web.RequestKey[OrganisationId] = web.RequestKey("organisation", s
 class PartyPort:
     """Listens for other organisations' nodes."""
 
-    def __init__(self, context: ssl.SSLContext, roots: Roots, node: NodeSide, accept: Accept, refuse: Refuse) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, roots: Roots, node: NodeSide, accept: Accept, refuse: Refuse, echo: Answer
+    ) -> None:
         self._roots = roots
         self._node = node
         self._accept = accept
         self._refuse = refuse
+        self._echo = echo
         self._pairings = asyncio.Semaphore(PAIRINGS)
         self._doorstep = Doorstep(context, roots, refuse)
         app = web.Application(middlewares=[self._identify], client_max_size=PAIR_BYTES)
         app.router.add_get("/v1/pair", self._introduce)
         app.router.add_post("/v1/pair", self._pair)
         app.router.add_get("/v1/ws", self._open_session)
+        app.router.add_get("/v1/echo", self._return, allow_head=False)
+        app.router.add_post("/v1/echo", self._return)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S, keepalive_timeout=30.0)
 
     async def start(self, host: str, port: int) -> int:
@@ -81,6 +87,9 @@ class PartyPort:
         await socket.prepare(request)
         await self._accept(request[_organisation], socket)
         return socket
+
+    async def _return(self, request: web.Request) -> web.StreamResponse:
+        return await self._echo(request[_organisation], request)
 
     async def _introduce(self, _: web.Request) -> web.StreamResponse:
         return web.json_response(self._node.introduction())

@@ -13,6 +13,7 @@ from hanse.api.console import (
     components,
     datasets,
     derived,
+    doctor,
     errors,
     grants,
     groups,
@@ -39,6 +40,7 @@ from hanse.control.admission.gate import Gate
 ROUTERS = (
     node.router,
     members.router,
+    doctor.router,
     datasets.router,
     uploads.router,
     sources.router,

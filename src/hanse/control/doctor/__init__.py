@@ -1,0 +1,1 @@
+"""The link check: what stands between this node and a partner's."""
