@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from hanse.core.costs import Cost, Size
 from hanse.core.roles import PartyId, Role
 from hanse.core.schema import Schema
 from hanse.core.specs import ArtefactKind, PipelineSpec
@@ -50,6 +51,7 @@ class CheckPipeline(msgspec.Struct, frozen=True, tag=True):
 
     `schemas` has the granted schema of each dataset of this party, by dataset name; `versions` the component versions
     that the guest proposes (empty when the guest itself asks); `models` the component of each `model:` input.
+    `sizes` has how large datasets are, by party and name, as far as this party knows; `threads` of one attempt.
     """
 
     pipeline: PipelineSpec
@@ -57,6 +59,8 @@ class CheckPipeline(msgspec.Struct, frozen=True, tag=True):
     schemas: dict[str, Schema]
     versions: dict[str, str] = {}
     models: dict[str, str] = {}
+    sizes: dict[PartyId, dict[str, Size]] = {}
+    threads: int = 1
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -86,11 +90,18 @@ class PlannedTask(msgspec.Struct, frozen=True):
 
 
 class PipelineCheck(msgspec.Struct, frozen=True):
-    """`tasks` in an order in which they can run; empty when there are problems."""
+    """`tasks` in an order in which they can run; empty when there are problems.
+
+    `costs` has what each takes at the asked party, by the models of components, on this `machine`; the sizes of tables
+    of the parties in `guessed` were not known, and taken to be as this party's own.
+    """
 
     problems: tuple[Problem, ...]
     tasks: tuple[PlannedTask, ...]
     learns: dict[str, tuple[Learns, ...]] = {}
+    costs: dict[str, Cost] = {}
+    guessed: tuple[PartyId, ...] = ()
+    machine: str = ""
 
 
 Question = DescribeCatalogue | CheckPipeline

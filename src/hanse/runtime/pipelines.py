@@ -12,6 +12,7 @@ from hanse.core.planning import CheckPipeline, Learns, PipelineCheck, PlannedTas
 from hanse.core.roles import PartyId, role_of
 from hanse.core.schema import Schema
 from hanse.core.specs import PREDICT, ArtefactKind, TaskSpec
+from hanse.runtime import costs
 from hanse.runtime.agreement import line_of
 from hanse.sdk.component import KINDS, Component
 from hanse.sdk.params import Params
@@ -65,7 +66,9 @@ class Checker:
         if self.problems:
             return PipelineCheck(tuple(self.problems), ())
         planned = tuple(self._plan(step) for step in self.steps.values())
-        return PipelineCheck((), planned, {step.name: tuple(learns_of(step)) for step in self.steps.values()})
+        learns = {step.name: tuple(learns_of(step)) for step in self.steps.values()}
+        foreseen = costs.foresee(self.question, list(self.steps.values()))
+        return PipelineCheck((), planned, learns, foreseen.costs, foreseen.guessed, foreseen.machine)
 
     def _say(self, task: str, message: str, remedy: str = "") -> None:
         self.problems.append(Problem(task, message, remedy))

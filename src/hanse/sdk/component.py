@@ -40,6 +40,7 @@ from hanse.core.roles import ROLES, Role
 from hanse.core.schema import Schema
 from hanse.core.specs import ArtefactKind
 from hanse.protocols.channel import Party
+from hanse.sdk.costs import Costs, Work
 from hanse.sdk.model import Model, Report, Rule
 from hanse.sdk.params import Params
 from hanse.sdk.table import Table
@@ -76,8 +77,9 @@ class Component:
     before any data is touched. `queries(settings)` says how many exact sums of its table a host may have to answer, so
     that a job that the table's owner will not allow is refused before anything runs. `redraws(settings)` says
     whether another run on the same inputs is meant to come out differently: its results are reused only when asked
-    for. `example` holds small settings, as a pipeline says them, for documentation and tests; `variants`, by name,
-    what else the conformance suite is to play, where settings change what is said.
+    for. `cost(work)` says what it takes, from sizes and settings alone, and how large its outputs are: a pure function,
+    beside the component in `cost.py`. `example` holds small settings, as a pipeline says them, for documentation and
+    tests; `variants`, by name, what else the conformance suite is to play, where settings change what is said.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Component:
     check: Check | None = None
     queries: Callable[[Any], int] | None = None
     redraws: Callable[[Any], bool] | None = None
+    cost: Callable[[Work], Costs] | None = None
 
     def takes(self, role: Role, *, apply: bool = False) -> Ports:
         """Return the input ports of a role by name (those of `apply` begin with `model`)."""

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from hanse.components.dataset.cost import cost
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
 from hanse.sdk import Component, Params, Party, Table
@@ -56,4 +57,5 @@ component = Component(
     outputs={"table": Table},
     example={"dataset": "customers"},
     check=check,
+    cost=cost,
 )

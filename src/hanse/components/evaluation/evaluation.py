@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse.components.evaluation.cost import cost
 from hanse.core.faults import fault
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
@@ -152,4 +153,5 @@ component = Component(
     inputs={"scores": Table},
     outputs={"report": Report},
     check=check,
+    cost=cost,
 )

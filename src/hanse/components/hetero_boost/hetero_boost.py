@@ -38,6 +38,7 @@ Learns    guest: for every query and every cell (bin, set of categories, or miss
 """
 
 from hanse.components.hetero_boost import guest, host
+from hanse.components.hetero_boost.cost import cost
 from hanse.components.hetero_boost.exposure import planned_queries
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.roles import Role
@@ -75,5 +76,6 @@ component = Component(
         "classes": Variant({"objective": "multiclass", "classes": 2, "trees": 1, "row_sample": 0.8}, hosts=(1,)),
     },
     check=check,
+    cost=cost,
     queries=planned_queries,
 )

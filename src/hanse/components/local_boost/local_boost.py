@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hanse.components.local_boost.cost import cost
 from hanse.core.faults import fault
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
@@ -145,4 +146,5 @@ component = Component(
     apply_outputs={"scores": Table},
     example={"trees": 3, "depth": 3, "max_bins": 8},
     check=check,
+    cost=cost,
 )

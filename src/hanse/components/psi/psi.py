@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.components.psi import columns
+from hanse.components.psi.cost import cost
 from hanse.components.psi.settings import Settings
 from hanse.core.faults import fault
 from hanse.core.roles import Role
@@ -210,6 +211,7 @@ component = Component(
     inputs={"table": Table},
     outputs={"table": Table},
     check=check,
+    cost=cost,
     example={"method": "ecdh"},
     variants={
         "vole": Variant({"method": "vole"}, hosts=(2,)),

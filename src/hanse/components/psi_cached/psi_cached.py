@@ -21,6 +21,7 @@ Learns    guest: how many ids each host has; of a later preparation, how many ar
 """
 
 from hanse.components.psi_cached import guest, host
+from hanse.components.psi_cached.cost import cost
 from hanse.components.psi_cached.settings import Settings
 from hanse.core.roles import Role
 from hanse.sdk import Component, Model, Table, Variant
@@ -42,5 +43,6 @@ component = Component(
     apply_inputs={"table": Table},
     apply_outputs={"table": Table},
     example={"most_ids": 1000},
+    cost=cost,
     variants={"kept": Variant({"share_result": False}, hosts=(1,))},
 )

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from hanse.components.split.cost import cost
 from hanse.core.faults import fault
 from hanse.core.roles import Role
 from hanse.core.schema import Schema
@@ -153,5 +154,6 @@ component = Component(
     outputs={"train": Table, "test": Table},
     example={"test_ratio": 0.25},
     check=check,
+    cost=cost,
     redraws=lambda settings: not settings.seed,
 )
