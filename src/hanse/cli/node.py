@@ -53,6 +53,8 @@ from hanse.control.notifications.sender import Sender
 from hanse.control.oidc.signing_in import SignIns
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
+from hanse.control.profiles.profiler import Profiler
+from hanse.control.profiles.release import Releases
 from hanse.control.schedules.timetable import Timetable
 from hanse.control.sessions.service import Span
 from hanse.control.settings import NodeSettings, load_settings, save_settings
@@ -66,6 +68,7 @@ from hanse.core.ids import JobId
 from hanse.core.links import Reading
 from hanse.core.loops import new_runner
 from hanse.core.memory import keep_freed
+from hanse.core.profiles import ONE
 from hanse.core.specs import Limits
 from hanse.gateway import shapes
 from hanse.gateway.gateway import Gateway
@@ -150,6 +153,10 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         partial(settle, me=identity.organisation),
         sources,
     )
+    profiler = Profiler(
+        settings.directory, database, _limits(settings, settings.attempts), automatic=settings.profile_datasets
+    )
+    releases = Releases(database, identity, profiler, courier, round(settings.privacy_budget * ONE))
     desk = JobDesk(
         database,
         gateway,
@@ -177,6 +184,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     await membership.pin_all()
     await asyncio.to_thread(registration.sweep)
     stack.push_async_callback(registration.stop)
+    stack.push_async_callback(profiler.stop)
     await desk.start()
     stack.push_async_callback(desk.close)
 
@@ -203,6 +211,8 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         membership,
         courier,
         registration,
+        profiler,
+        releases,
         desk,
         gate,
         timetable,
@@ -220,6 +230,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
             ("courier", courier.run()),
             ("membership", membership.keep_in_touch()),
             ("schedules", timetable.run()),
+            ("profiles", profiler.run()),
             ("sender", sender.run()),
             ("rest", server.serve(sockets=[rest_socket])),
         )

@@ -34,6 +34,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     after `keep_jobs_days`, 0 never.
     `data_paths` are the folders of this machine from which people with a session may register files.
     `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
+    `profile_datasets`: each new version of a dataset is measured. `privacy_budget` is the epsilon that all figures of a
+    dataset which partners are told may take together, unless another was said for the dataset.
     `region`, `contact` and `pool` (of machines) are what the node tells its members.
     """
 
@@ -67,6 +69,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     contact: Annotated[str, msgspec.Meta(max_length=200)] = ""
     pool: Annotated[str, msgspec.Meta(max_length=64)] = ""
     data_paths: tuple[str, ...] = ()
+    profile_datasets: bool = True
+    privacy_budget: Annotated[float, msgspec.Meta(ge=0, le=100)] = 2.0
 
     @property
     def encrypts_rest(self) -> bool:

@@ -15,6 +15,13 @@ from hanse.control.oidc.tables import Provider, ProviderSession, SignIn
 from hanse.control.organisations.tables import Member, Revocation
 from hanse.control.outbox.tables import Letter
 from hanse.control.pipelines.tables import Pipeline, PipelineComment, PipelineVersion
+from hanse.control.profiles.tables import (
+    DatasetProfile,
+    DrawnFigure,
+    PartnerProfile,
+    PrivacyBudget,
+    ProfileShare,
+)
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.control.schedules.tables import Schedule, ScheduleRun
 from hanse.control.sessions.tables import UserSession
@@ -40,11 +47,13 @@ TABLES: tuple[type[Base], ...] = (
     Card,
     Channel,
     Dataset,
+    DatasetProfile,
     DatasetRead,
     DatasetVersion,
     Delegation,
     Delivery,
     Derived,
+    DrawnFigure,
     Failure,
     Grant,
     GrantTerms,
@@ -61,10 +70,13 @@ TABLES: tuple[type[Base], ...] = (
     Notification,
     Offer,
     Participant,
+    PartnerProfile,
     Pipeline,
     PipelineComment,
     PipelineVersion,
     Policy,
+    PrivacyBudget,
+    ProfileShare,
     Project,
     ProjectMember,
     ProjectPerson,

@@ -12,6 +12,7 @@ import msgspec
 from hanse.core.clauses import Clauses
 from hanse.core.ids import GrantId, OrganisationId, ProjectId
 from hanse.core.job_messages import Acknowledged
+from hanse.core.profiles import MOST_FIGURES, SharedFigure
 from hanse.core.schema import Schema
 from hanse.core.words import PRINTABLE, Label, Title
 
@@ -199,6 +200,25 @@ class CardWithdrawn(msgspec.Struct, frozen=True, tag=True):
     dataset: Title
 
 
+class FiguresShared(msgspec.Struct, frozen=True, tag=True):
+    """owner → members of a project: this is what a version of a dataset looks like, with noise. Nothing is granted.
+
+    It stands in the place of what was told of the dataset before.
+    """
+
+    project: ProjectKey
+    dataset: Title
+    version: Annotated[int, msgspec.Meta(ge=1, le=1 << 31)]
+    figures: Annotated[tuple[SharedFigure, ...], msgspec.Meta(min_length=1, max_length=MOST_FIGURES)]
+
+
+class FiguresWithdrawn(msgspec.Struct, frozen=True, tag=True):
+    """owner → members of a project: forget what I told of this dataset."""
+
+    project: ProjectKey
+    dataset: Title
+
+
 FederationRequest = (
     Ping
     | MemberConfirmed
@@ -212,5 +232,7 @@ FederationRequest = (
     | ApplicationWithdrawn
     | CardPublished
     | CardWithdrawn
+    | FiguresShared
+    | FiguresWithdrawn
 )
 FederationReply = Pong | Acknowledged

@@ -42,8 +42,14 @@ def answer_fault(
     more: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     """Return the response that tells a fault; `correlation` leads to the node's log, `more` goes beside `error`."""
+    content = {"error": view_fault(fault, correlation).model_dump(), **(more or {})}
+    return JSONResponse(content, status_code=describe(fault.code).status, headers=dict(headers or {}))
+
+
+def view_fault(fault: Fault, correlation: str = "") -> ErrorView:
+    """Return a fault in the catalogue's words."""
     entry = describe(fault.code)
-    view = ErrorView(
+    return ErrorView(
         code=fault.code,
         party=fault.party,
         step=fault.step,
@@ -53,8 +59,6 @@ def answer_fault(
         advice=entry.advice,
         correlation=correlation,
     )
-    content = {"error": view.model_dump(), **(more or {})}
-    return JSONResponse(content, status_code=entry.status, headers=dict(headers or {}))
 
 
 def answer_error(error: HanseError, correlation: str = "") -> JSONResponse:

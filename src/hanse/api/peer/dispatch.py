@@ -22,6 +22,7 @@ from hanse.control.nodes.identity import Identity
 from hanse.control.organisations import service as organisations
 from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
+from hanse.control.profiles import sharing
 from hanse.control.projects import service as projects
 from hanse.core import threads
 from hanse.core.faults import HanseError, fault
@@ -33,6 +34,8 @@ from hanse.core.federation_messages import (
     CardWithdrawn,
     FederationReply,
     FederationRequest,
+    FiguresShared,
+    FiguresWithdrawn,
     GrantOffered,
     GrantRevoked,
     MemberConfirmed,
@@ -134,6 +137,7 @@ def _take_project(session: Session, me: OrganisationId, sender: OrganisationId, 
     for partner in set(projects.partners(session, offer.project, me)) - before:
         grants.offer_all(session, offer.project, partner)
         applications.publish_all(session, me, offer.project, partner)
+        sharing.share_all(session, me, offer.project, partner)
     return parting.leave_project(session, me, offer.project, gone)
 
 
@@ -143,6 +147,7 @@ def _take_acceptance(
     projects.record_acceptance(session, me, sender, said)
     grants.offer_all(session, said.project, sender)
     applications.publish_all(session, me, said.project, sender)
+    sharing.share_all(session, me, said.project, sender)
     return []
 
 
@@ -181,6 +186,14 @@ def _forget_card(session: Session, _: OrganisationId, sender: OrganisationId, sa
     applications.forget_card(session, sender, said)
 
 
+def _take_figures(session: Session, _: OrganisationId, sender: OrganisationId, said: FiguresShared) -> None:
+    sharing.record_shared(session, sender, said)
+
+
+def _forget_figures(session: Session, _: OrganisationId, sender: OrganisationId, said: FiguresWithdrawn) -> None:
+    sharing.forget_shared(session, sender, said)
+
+
 Step = Callable[[Session, OrganisationId, OrganisationId, Any], list[JobId] | None]
 """Takes what a member says, and returns the jobs that ended by it."""
 
@@ -195,4 +208,6 @@ _STEPS: dict[type, Step] = {
     ApplicationWithdrawn: _take_withdrawal,
     CardPublished: _take_card,
     CardWithdrawn: _forget_card,
+    FiguresShared: _take_figures,
+    FiguresWithdrawn: _forget_figures,
 }

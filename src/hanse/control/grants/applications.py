@@ -235,6 +235,11 @@ def list_cards(session: Session, caller: Caller, project: str) -> list[Card]:
     return list(session.scalars(query.order_by(Card.organisation, Card.dataset)))
 
 
+def is_published(session: Session, project: ProjectId, organisation: OrganisationId, dataset: str) -> bool:
+    """Say whether an organisation has published a dataset, by name, to a project."""
+    return session.get(Card, (project, organisation, dataset)) is not None
+
+
 def record_card(session: Session, sender: OrganisationId, said: CardPublished) -> None:
     """Note a partner's card. Raises `project.not_member`, `card.too_many`."""
     projects.demand_place(session, said.project, sender)

@@ -9,6 +9,7 @@ from hanse.control.jobs import decisions, service
 from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Job
 from hanse.control.outbox import service as outbox
+from hanse.control.profiles import sharing
 from hanse.core.faults import Fault
 from hanse.core.ids import JobId, OrganisationId, ProjectId
 from hanse.core.job_messages import CancelJob
@@ -42,7 +43,9 @@ def leave_project(
     """End the jobs of a project with those that have gone from it, and forget what they offered there."""
     ended = []
     for organisation in gone:
-        grants.forget_offers(session, project, None if organisation == me else organisation)
+        partner = None if organisation == me else organisation
+        grants.forget_offers(session, project, partner)
+        sharing.forget_partner(session, project, partner)
         ended += end_jobs(session, organisation, "project.left", project)
     return ended
 

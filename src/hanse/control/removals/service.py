@@ -14,6 +14,8 @@ from hanse.control.datasets.keeping import folders_with
 from hanse.control.datasets.tables import DatasetVersion
 from hanse.control.derived.tables import Derived
 from hanse.control.grants.versions import end, standing_grants
+from hanse.control.profiles import service as profiles
+from hanse.control.profiles import sharing
 from hanse.core.faults import fault
 from hanse.core.ids import DatasetId, OrganisationId
 
@@ -63,6 +65,8 @@ def remove(
     for grant in standing_grants(session, seen.dataset):
         end(session, grant, me)
     dataset = datasets.find_for(session, caller, name, change=True).dataset
+    sharing.withdraw_all(session, me, dataset.id, dataset.name)
+    profiles.forget(session, dataset.id)
     datasets.erase(session, caller, dataset, ended_grants=seen.grants, kept=seen.kept, derived=seen.derived)
     return seen
 

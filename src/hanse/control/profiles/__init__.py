@@ -1,0 +1,1 @@
+"""Figures of datasets: found on this node alone, and told to partners as far as the owner chooses, with noise."""
