@@ -81,7 +81,8 @@ async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
         async def open_one(name: str, folder: str = "", **more: Any) -> House:
             directory = tmp_path / (folder or name)
             ports = {"rest_port": 0, "party_port": 0, "party_host": "127.0.0.1"}
-            settings = load_settings(directory, {"organisation": name, **ports, **more}, environment={})
+            given = {"organisation": name, "profile_datasets": False, **ports, **more}
+            settings = load_settings(directory, given, environment={})
             stack.enter_context(claimed(directory))
             node = await stack.enter_async_context(opened(settings))
             headers = {"Authorization": f"Bearer {(directory / 'token').read_text()}"}

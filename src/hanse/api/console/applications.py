@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from hanse.api.console.access import needs
 from hanse.api.console.grants import ClausesShape, TermsAsked, read_terms, view_clauses
 from hanse.api.console.parts import part
+from hanse.api.console.profiles import PartnerProfileView, view_partner
 from hanse.api.console.shapes import Asked, Title
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
@@ -17,6 +18,8 @@ from hanse.control.grants.tables import Application, Card
 from hanse.control.jobs.desk import JobDesk
 from hanse.control.nodes.identity import Identity
 from hanse.control.outbox.courier import Courier
+from hanse.control.profiles import sharing
+from hanse.control.profiles.tables import PartnerProfile
 
 router = APIRouter(tags=["applications"])
 
@@ -83,7 +86,10 @@ class CardAsked(Asked):
 
 
 class CardView(BaseModel):
-    """`rows` is a magnitude: the greatest power of ten that is not above the number of rows."""
+    """`rows` is a magnitude: the greatest power of ten that is not above the number of rows.
+
+    `profile` is what a partner tells of the dataset beside, with noise.
+    """
 
     project: str
     organisation: str
@@ -92,6 +98,7 @@ class CardView(BaseModel):
     columns: list[str]
     rows: int
     published_at: str
+    profile: PartnerProfileView | None = None
 
 
 @router.post("/applications", status_code=201, operation_id="ask_for_data")
@@ -183,7 +190,9 @@ async def publish_card(asked: CardAsked, caller: Giver, database: Storage, me: M
 def list_cards(project: str, caller: Onlooker, database: Storage) -> list[CardView]:
     """List the datasets that members of a project may be asked for."""
     with database.read() as session:
-        return [_view_card(card) for card in applications.list_cards(session, caller, project)]
+        cards = applications.list_cards(session, caller, project)
+        told = {(row.organisation, row.dataset): row for row in sharing.list_partners(session, caller, project)}
+        return [_view_card(card, told.get((card.organisation, card.dataset))) for card in cards]
 
 
 @router.delete("/cards/{project}/{dataset}", status_code=204, operation_id="withdraw_card")
@@ -204,8 +213,7 @@ def _view(row: Application) -> ApplicationView:
     )
 
 
-def _view_card(card: Card) -> CardView:
-    return CardView.model_validate(
-        {name: getattr(card, name) for name in CardView.model_fields if name != "columns"}
-        | {"columns": list(card.columns)}
-    )
+def _view_card(card: Card, profile: PartnerProfile | None = None) -> CardView:
+    plain = {name: getattr(card, name) for name in CardView.model_fields if name not in ("columns", "profile")}
+    told = None if profile is None else view_partner(profile)
+    return CardView(**plain, columns=list(card.columns), profile=told)

@@ -26,7 +26,7 @@ from hanse.core.profiles import Drawn, Drift, Figures, ProfileSpec, Wanted
 from hanse.core.specs import Artefact, AttemptResult, Limits
 
 FOLDER, ORDER, RESULT, FIGURES = "profiles", "profile.json", "result.json", "figures.json"
-LOOK_S = 5.0
+LOOK_S = 2.0
 BEAT_S = 5.0
 LOG_TAIL_BYTES = 2000
 

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("asked_by", sa.String(64), nullable=False),
         sa.Column("alive_at", sa.String(24), nullable=False),
         sa.Column("ended_at", sa.String(24), nullable=True),
-        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("peak_memory_bytes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("figures", sa.Text(), nullable=True),
         sa.Column("drift", sa.Text(), nullable=True),
