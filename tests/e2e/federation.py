@@ -69,7 +69,11 @@ class Node:
         """Start the process and wait until it answers; a second start takes the same party port."""
         command = [sys.executable, str(HERE / "node.py"), str(self.directory), self.name, str(self.port)]
         command += [sys.executable, str(HERE / self.script), str(self.plan)]
-        words = os.environ | ({"HANSE_ADVERTISE": self._advertised} if self._advertised else {})
+        words = (
+            os.environ
+            | {"HANSE_PROFILE_DATASETS": "false"}
+            | ({"HANSE_ADVERTISE": self._advertised} if self._advertised else {})
+        )
         with (self.directory / "node.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=words
