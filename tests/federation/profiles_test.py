@@ -91,8 +91,8 @@ async def test_a_profile_is_made_when_it_is_asked_for_and_says_what_went_wrong(o
     assert made["version"] == 1
 
 
-AGES = {"figure": "histogram", "column": "age", "edges": [20, 40, 60, 80], "epsilon": 0.5}
-CHOSEN = [
+AGES: dict[str, Any] = {"figure": "histogram", "column": "age", "edges": [20, 40, 60, 80], "epsilon": 0.5}
+CHOSEN: list[dict[str, Any]] = [
     {"figure": "rows", "epsilon": 0.2},
     AGES,
     {"figure": "quantiles", "column": "age"},
