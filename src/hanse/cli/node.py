@@ -96,6 +96,7 @@ def serve(directory: Path, given: Mapping[str, Any], command: Sequence[str] = RU
 class Running(NamedTuple):
     """A node that serves."""
 
+    app: ASGIApp
     identity: Identity
     rest: str
     party: str
@@ -243,7 +244,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         )
     except OSError as error:
         raise explain(settings.directory, error) from error
-    return Running(identity, rest, membership.address, database, tasks)
+    return Running(app, identity, rest, membership.address, database, tasks)
 
 
 def _open_sender(

@@ -11,6 +11,7 @@ from hanse.api.console.shapes import Asked, Title
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission, Scope
 from hanse.control.database import Database
+from hanse.control.projects import service as projects
 from hanse.control.users import groups
 from hanse.control.users import service as users
 from hanse.control.users.tables import Group, User
@@ -103,7 +104,7 @@ def remove_group_user(name: str, user: str, caller: Manager, database: Storage) 
 def list_project_people(project: str, caller: ProjectReader, database: Storage) -> list[PersonView]:
     """List who of this organisation works in a project."""
     with database.read() as session:
-        found = groups.find_project(session, caller, Permission.PROJECTS_READ, project)
+        found = projects.find_for(session, caller, Permission.PROJECTS_READ, project)
         return [_person(user) for user in groups.people_in(session, found.id)]
 
 
@@ -111,7 +112,7 @@ def list_project_people(project: str, caller: ProjectReader, database: Storage) 
 def add_project_person(project: str, user: str, caller: ProjectManager, database: Storage) -> None:
     """Let a user work in a project: permissions over what is its own reach what belongs to the project."""
     with database.write() as session:
-        found = groups.find_project(session, caller, Permission.PROJECTS_MANAGE, project)
+        found = projects.find_for(session, caller, Permission.PROJECTS_MANAGE, project)
         groups.add_person(session, caller, found, users.find(session, user))
 
 
@@ -119,7 +120,7 @@ def add_project_person(project: str, user: str, caller: ProjectManager, database
 def remove_project_person(project: str, user: str, caller: ProjectManager, database: Storage) -> None:
     """Let a user work in a project no longer."""
     with database.write() as session:
-        found = groups.find_project(session, caller, Permission.PROJECTS_MANAGE, project)
+        found = projects.find_for(session, caller, Permission.PROJECTS_MANAGE, project)
         groups.remove_person(session, caller, found, users.find(session, user))
 
 

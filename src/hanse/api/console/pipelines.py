@@ -137,7 +137,12 @@ async def _demand_single_keys(request: Request) -> None:
     demand_single_keys(await request.body())
 
 
-@router.post("/pipelines", status_code=201, operation_id="create_pipeline", dependencies=[Depends(_demand_single_keys)])
+@router.post(
+    "/pipelines",
+    status_code=201,
+    operation_id="create_pipeline",
+    dependencies=[needs(Permission.PIPELINES_WRITE), Depends(_demand_single_keys)],
+)
 def create_pipeline(asked: PipelineAsked, database: Storage, caller: Writer) -> SavedView:
     """Save a pipeline as its first version. It may still have problems: saving is not running."""
     spec = read_spec(asked.pipeline)
@@ -145,7 +150,11 @@ def create_pipeline(asked: PipelineAsked, database: Storage, caller: Writer) -> 
         return _saved(pipelines.create(session, caller, spec, asked.note))
 
 
-@router.post("/pipelines/check", operation_id="check_pipeline", dependencies=[Depends(_demand_single_keys)])
+@router.post(
+    "/pipelines/check",
+    operation_id="check_pipeline",
+    dependencies=[needs(Permission.PIPELINES_READ), Depends(_demand_single_keys)],
+)
 async def check_pipeline(asked: CheckAsked, desk: Desk, caller: Reader) -> list[PipelineProblem]:
     """Say what is wrong with a pipeline before any data is touched, as far as this node can tell. Nothing is kept."""
     problems = await desk.check(caller, read_spec(asked.pipeline))
@@ -202,7 +211,7 @@ def list_pipeline_versions(pipeline_id: str, database: Storage, caller: Reader) 
     "/pipelines/{pipeline_id}/versions",
     status_code=201,
     operation_id="save_pipeline",
-    dependencies=[Depends(_demand_single_keys)],
+    dependencies=[needs(Permission.PIPELINES_WRITE), Depends(_demand_single_keys)],
 )
 def save_pipeline(pipeline_id: str, asked: VersionAsked, database: Storage, caller: Writer) -> SavedView:
     """Save the next version; what says the same as the latest one is the latest one."""

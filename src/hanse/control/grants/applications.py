@@ -49,8 +49,7 @@ def ask(
     session: Session, caller: Caller, me: Identity, project: str, owner: str, dataset: str, terms: Terms, reason: str
 ) -> Application:
     """Ask a member of a project (by name or id) for a dataset, and send it word. Raises `project.*`, `grant.*`."""
-    agreed = projects.find(session, project)
-    caller.demand(Permission.JOBS_RUN, project=agreed.id)
+    agreed = projects.find_for(session, caller, Permission.JOBS_RUN, project)
     projects.demand_member(session, agreed.id, me.organisation)
     partner = _find_partner(session, agreed.id, owner)
     if not (math.isfinite(terms.disclosure_limit) and terms.disclosure_limit > 0):
@@ -191,8 +190,9 @@ def publish(
     session: Session, caller: Caller, me: Identity, project: str, dataset: str, columns: tuple[str, ...], words: str
 ) -> Card:
     """Show the members of a project that a dataset may be asked for: these columns (none named: none), no numbers."""
-    agreed, snapshot = projects.find(session, project), datasets.find(session, dataset)
-    caller.demand(Permission.GRANTS_MANAGE, project=agreed.id)
+    agreed = projects.find_for(session, caller, Permission.GRANTS_MANAGE, project)
+    snapshot = datasets.find_for(session, caller, dataset)
+    caller.demand(Permission.GRANTS_MANAGE, owner=snapshot.dataset.owner)
     projects.demand_member(session, agreed.id, me.organisation)
     if absent := sorted(set(columns) - set(snapshot.version.schema.names)):
         raise fault("grant.columns", f"{snapshot.dataset.name!r} has no column {', '.join(absent[:8])}")
@@ -209,8 +209,7 @@ def publish(
 
 def unpublish(session: Session, caller: Caller, me: Identity, project: str, dataset: str) -> None:
     """Take a card back. Raises `card.unknown`."""
-    agreed = projects.find(session, project)
-    caller.demand(Permission.GRANTS_MANAGE, project=agreed.id)
+    agreed = projects.find_for(session, caller, Permission.GRANTS_MANAGE, project)
     row = session.get(Card, (agreed.id, me.organisation, dataset))
     if row is None:
         raise fault("card.unknown", f"{dataset!r} is not published to {agreed.name!r}")
@@ -229,9 +228,8 @@ def publish_all(session: Session, me: OrganisationId, project: ProjectId, partne
 
 def list_cards(session: Session, caller: Caller, project: str) -> list[Card]:
     """Return what members have published to a project, one's own cards too."""
-    agreed = projects.find(session, project)
+    agreed = projects.find_visible(session, caller, project)
     query = select(Card).where(Card.project == agreed.id)
-    query = visible(query, caller, Permission.PROJECTS_READ, project=Card.project)
     return list(session.scalars(query.order_by(Card.organisation, Card.dataset)))
 
 

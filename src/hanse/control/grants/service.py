@@ -64,9 +64,11 @@ def give(
 ) -> Given:
     """Grant a dataset to a project and tell its members. One grant a dataset and project: `change` it afterwards.
 
-    A grant that is `waiting` allows nothing until `put_in_force`.
+    A grant that is `waiting` allows nothing until `put_in_force`. Raises `access.denied` for somebody else's dataset.
     """
-    snapshot, agreed = datasets.find(session, dataset), projects.find(session, project)
+    snapshot = datasets.find_for(session, caller, dataset)
+    caller.demand(Permission.GRANTS_MANAGE, owner=snapshot.dataset.owner)
+    agreed = projects.find_for(session, caller, Permission.GRANTS_MANAGE, project)
     projects.demand_member(session, agreed.id, me.organisation)
     checked = check_terms(session, snapshot, agreed.id, terms)
     if _current(session, snapshot.dataset.id, agreed.id, now(), states=("given", "waiting")) is not None:

@@ -38,7 +38,7 @@ def save(
     Saving the same output again, under whatever name, returns what is there. `port` may be left out where the task made
     one table. Raises `job.unknown`, `job.unknown_task`, `derived.source`, `derived.name_taken`.
     """
-    job = jobs.get_job(session, job_id)
+    job = jobs.see_job(session, caller, job_id)
     caller.demand(Permission.PIPELINES_WRITE, project=job.project)
     task = jobs.get_task(session, job.id, task_name)
     port, made = _find_table(session, job, task, port)

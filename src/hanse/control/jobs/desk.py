@@ -186,8 +186,7 @@ class JobDesk:
         """
         check_wishes(caller, wishes, self._rules)
         part = cut(spec, wishes.fragment)
-        proposal = await self._read(lambda session: proposals.draft(session, self._me, part.spec))
-        caller.demand(Permission.JOBS_RUN, project=proposal.project)
+        proposal = await self._draft(caller, Permission.JOBS_RUN, part.spec)
         catalogue = await self.planner.describe()
         known = {card.name: card.version for card in catalogue.components}
         search = Search(caller, part, wishes.retry_of if wishes.resume else None)
@@ -240,9 +239,11 @@ class JobDesk:
 
     async def check(self, caller: Caller, spec: PipelineSpec) -> tuple[JobProblem, ...]:
         """Return what keeps a pipeline of this node's from being proposed; nothing is kept, and no partner is asked."""
-        proposal = await self._read(lambda session: proposals.draft(session, self._me, spec))
-        caller.demand(Permission.PIPELINES_READ, project=proposal.project)
+        proposal = await self._draft(caller, Permission.PIPELINES_READ, spec)
         return (await self._examine(proposal)).problems
+
+    async def _draft(self, caller: Caller, permission: Permission, spec: PipelineSpec) -> Proposal:
+        return await self._read(lambda session: proposals.draft(session, caller, permission, self._me, spec))
 
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""

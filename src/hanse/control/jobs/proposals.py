@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from hanse.control.access.callers import Caller
+from hanse.control.access.permissions import Permission
 from hanse.control.derived.reading import is_derived, open_reading
 from hanse.control.jobs.lineage import DATASET, all_datasets_of, models_of, settings_of
 from hanse.control.models.service import demand_same_sides, get_model
@@ -44,9 +46,9 @@ class Proposal(NamedTuple):
     versions: dict[str, str]
 
 
-def draft(session: Session, me: OrganisationId, spec: PipelineSpec) -> Proposal:
-    """Return the proposal that a pipeline of this node's makes. Raises `job.parties`, `project.*`."""
-    project = projects.find(session, spec.project).id
+def draft(session: Session, caller: Caller, permission: Permission, me: OrganisationId, spec: PipelineSpec) -> Proposal:
+    """Return the proposal that a pipeline of this node's makes. Raises `job.parties`, `project.*`, `access.denied`."""
+    project = projects.find_for(session, caller, permission, spec.project).id
     places = {place.name: place.organisation for place in projects.members(session, project)}
     strangers = sorted(name for name in spec.parties.values() if name not in places)
     if strangers:

@@ -92,7 +92,7 @@ def list_pipelines(
     """Return pipelines, newest first, from the one after `after` on. `search` is a part of the name."""
     query = _visible(caller).where(Pipeline.archived_at.is_not(None) if archived else Pipeline.archived_at.is_(None))
     if project:
-        query = query.where(Pipeline.project == projects.find(session, ProjectId(project)).id)
+        query = query.where(Pipeline.project == projects.find_visible(session, caller, project).id)
     if search:
         query = query.where(Pipeline.name.icontains(search, autoescape=True))
     if after:
@@ -175,8 +175,7 @@ def list_comments(session: Session, caller: Caller, pipeline_id: PipelineId) -> 
 def _create(session: Session, caller: Caller, spec: PipelineSpec, note: str) -> Saved:
     if not spec.name.strip():
         raise fault("pipeline.invalid", "a saved pipeline needs a name")
-    project = projects.find(session, ProjectId(spec.project)).id
-    caller.demand(Permission.PIPELINES_WRITE, project=project)
+    project = projects.find_for(session, caller, Permission.PIPELINES_WRITE, spec.project).id
     _demand_free_name(session, project, spec.name)
     moment = now()
     row = Pipeline(

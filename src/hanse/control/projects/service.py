@@ -246,6 +246,15 @@ def find_visible(session: Session, caller: Caller, name: str) -> Project:
     return project
 
 
+def find_for(session: Session, caller: Caller, permission: Permission, name: str) -> Project:
+    """Return a project in which a caller may do this. Raises `access.denied`; `project.unknown` for an unseen one."""
+    project = find(session, name)
+    if caller.may(permission, project=project.id):
+        return project
+    find_visible(session, caller, name)
+    raise fault("access.denied", f"{caller.name} has no permission {permission} in {project.name!r}")
+
+
 def members(session: Session, project: ProjectId) -> list[ProjectMember]:
     """Return who is in a project, this organisation too, by name."""
     query = select(ProjectMember).where(ProjectMember.project == project)

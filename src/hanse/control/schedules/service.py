@@ -17,7 +17,7 @@ from hanse.control.projects import service as projects
 from hanse.control.schedules.tables import Plan, RunState, Schedule, ScheduleRun
 from hanse.control.schedules.timing import NewVersion, Trigger, demand_sound, next_due
 from hanse.core.faults import Fault, fault
-from hanse.core.ids import JobId, ProjectId, new_id
+from hanse.core.ids import JobId, new_id
 from hanse.core.specs import PipelineSpec
 from hanse.core.times import format_time
 
@@ -27,8 +27,7 @@ def create(
 ) -> Schedule:
     """Add a schedule, which begins at once. Raises `schedule.invalid`, and what keeps the caller from such a job."""
     spec = spec_of(session, caller, plan)
-    project = projects.find(session, ProjectId(spec.project)).id
-    caller.demand(Permission.JOBS_RUN, project=project)
+    project = projects.find_for(session, caller, Permission.JOBS_RUN, spec.project).id
     check_wishes(caller, wishes_of(plan), rules)
     row = Schedule(
         id=new_id("schedule"),

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import GROUPS, Permission, Permissions, Scope
 from hanse.control.audit import service as audit
-from hanse.control.projects import service as projects
 from hanse.control.projects.tables import Project
 from hanse.control.sessions import service as sessions
 from hanse.control.users.tables import Group, GroupUser, ProjectPerson, User
@@ -136,15 +135,6 @@ def people_in(session: Session, project: ProjectId) -> list[User]:
     """Return who works in a project, by name."""
     query = select(User).join(ProjectPerson, ProjectPerson.user == User.id).where(ProjectPerson.project == project)
     return list(session.scalars(query.order_by(User.name)))
-
-
-def find_project(session: Session, caller: Caller, permission: Permission, name: str) -> Project:
-    """Return a project that the caller may treat like this. Raises `project.unknown` for what it may not see."""
-    project = projects.find(session, name)
-    if not caller.may(Permission.PROJECTS_READ, project=project.id):
-        raise fault("project.unknown", f"no project has the name or id {name!r}")
-    caller.demand(permission, project=project.id)
-    return project
 
 
 def add_person(session: Session, caller: Caller, project: Project, user: User) -> None:
