@@ -19,6 +19,14 @@ PIPELINE = {
 UNTIL = "2099-01-01T00:00:00Z"
 TERMS = {"columns": ["a"], "disclosure_limit": 0.1}
 PROVIDER = {"title": "Staff", "client_id": "hanse"}
+SOURCE = {
+    "name": "another",
+    "kind": "mysql",
+    "host": "127.0.0.1",
+    "database": "crm",
+    "user": "reader",
+    "password": "tiger",
+}
 CRON = {"kind": "cron", "expression": "0 6 * * *"}
 NEW = "another-2f0c"
 GONE = "ffffffffffffffff"
@@ -52,6 +60,7 @@ MEANINGS = {
     "derived": {"name": "derived"},
     "groups": {"name": "group", "user": "person"},
     "providers": {"name": "provider"},
+    "sources": {"name": "source"},
     "projects": {"project": "project", "user": "person"},
 }
 """What a path parameter means under the first word of a path, where it means something else than its name says."""
@@ -60,6 +69,8 @@ ASKS: dict[str, Ask] = {
     "accept_project": Ask(words={"project_id": "offered"}),
     "add_project_members": Ask({"members": ["telecom"]}),
     "add_rule": Ask({"kind": "job"}),
+    "add_source": Ask(SOURCE),
+    "change_source": Ask({"user": "reader"}),
     "approve_application": Ask(TERMS),
     "approve_approval": Ask({"digest": "d" * 64}),
     "ask_for_data": Ask({"project": "{project}", "organisation": "telecom", "dataset": "lines", **TERMS}),
@@ -146,6 +157,7 @@ LISTS = {
     "list_projects": "project_id",
     "list_schedules": "schedule_id",
     "list_sessions": "session_id",
+    "list_sources": "source_id",
     "list_uploads": "upload_id",
     "list_users": "user",
 }

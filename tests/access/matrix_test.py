@@ -6,13 +6,14 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from tests.access.asking import HOUSE, LISTS, Operation, missing, operations
 from tests.access.conftest import Premises
 from tests.access.knocking import Answered, knock
-from tests.access.table import CALLERS, PEOPLE, Row, read_table
+from tests.access.table import CALLERS, HEAD, PEOPLE, Row, read_table
 from tests.access.world import KEY_SCOPES, Badge, Shelf, badges, furnish
 
 from hanse.api.console.app import ROUTERS, build_api
@@ -37,6 +38,8 @@ EXCEPTIONS = {
     "set_job_priority": "jobs.read to see it; jobs.run or node.operate to change it",
     "begin_sign_in": "the provider of this test lies at an address that may not be called",
     "check_provider": "as above",
+    "test_source": "as above, of a source",
+    "list_source_tables": "as above, of a source",
     "make_setup_link": "there is an administrator already",
     "list_delegations": "a delegation is its giver's alone",
     "change_policy": "a kind that there is not is a wrong request",
@@ -47,20 +50,17 @@ EXCEPTIONS = {
 """Where the permission alone does not say what the answer is, and why."""
 
 
-def declared() -> dict[tuple[str, str], str]:
-    """Return what each route says that it needs."""
-    found: dict[tuple[str, str], str] = {}
-    for router in ROUTERS:
-        for route in router.routes:
-            for verb in getattr(route, "methods", ()):
-                said = _permissions(route.dependant)  # type: ignore[attr-defined]
-                found[verb, f"/v1{route.path}"] = said  # type: ignore[attr-defined]
-    return found
+def permissions() -> dict[str, str]:
+    """Return by operation the permission that its route says it needs, `signed in` or `public`."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    said = {(verb, f"/v1{route.path}"): _needed(route.dependant) for route in routes for verb in route.methods}
+    said |= dict.fromkeys(PUBLIC, "public")
+    return {one.name: said[one.verb, one.path] for one in OPERATIONS}
 
 
-def _permissions(dependant: Any) -> str:
+def _needed(dependant: Dependant) -> str:
     own = getattr(dependant.call, "permission", None)
-    return str(own or next(filter(None, map(_permissions, dependant.dependencies)), ""))
+    return str(own or next(filter(None, map(_needed, dependant.dependencies)), ""))
 
 
 def test_every_operation_has_its_rows_in_the_table() -> None:
@@ -69,9 +69,7 @@ def test_every_operation_has_its_rows_in_the_table() -> None:
 
 
 def test_every_route_needs_the_permission_that_its_rows_are_about() -> None:
-    routes = declared()
-    said = {one.name: "public" if (one.verb, one.path) in PUBLIC else routes[one.verb, one.path] for one in OPERATIONS}
-    assert {row.operation: row.permission for row in TABLE} == said
+    assert {row.operation: row.permission for row in TABLE} == permissions()
 
 
 @pytest.mark.parametrize("group", PEOPLE)
@@ -84,11 +82,11 @@ def test_the_table_says_what_the_groups_permit(group: str) -> None:
     for row in TABLE:
         if row.permission not in ("signed in", "public"):
             by_operation[row.operation][row.object] = row.cells[group]
-    permissions = {row.operation: row.permission for row in TABLE}
+    needed = {row.operation: row.permission for row in TABLE}
     wrong = {
         operation: cells
         for operation, cells in by_operation.items()
-        if operation not in EXCEPTIONS and not _follows(given.get(Permission(permissions[operation])), cells)
+        if operation not in EXCEPTIONS and not _follows(given.get(Permission(needed[operation])), cells)
     }
     assert wrong == {}
 
@@ -136,9 +134,10 @@ async def test_every_cell_of_the_table_is_what_the_node_answers(premises: Premis
                 for kind in operation.objects():
                     got = {(await _ask(premises, operation, kind, badge, found)).status for badge in foreign}
                     answers[operation.name, kind]["another organisation"] = "/".join(map(str, sorted(got)))
-    permissions = {row.operation: row.permission for row in TABLE}
-    seen = [Row(name, permissions.get(name, ""), kind, cells).line() for (name, kind), cells in answers.items()]
-    assert seen == [row.line() for row in TABLE]
+    needed = permissions()
+    seen = [Row(name, needed[name], kind, cells).line() for (name, kind), cells in answers.items()]
+    (tmp_path / "seen.csv").write_text("\n".join([HEAD, *seen, ""]))
+    assert seen == [row.line() for row in TABLE], f"what was answered lies in {tmp_path / 'seen.csv'}"
 
 
 async def _ask(

@@ -12,6 +12,7 @@ from hanse.control.access.permissions import GROUPS
 PATH = Path(__file__).parents[1] / "golden" / "access.csv"
 PEOPLE = (*GROUPS, "api user")
 CALLERS = (*PEOPLE, "anonymous", "another organisation")
+HEAD = ",".join(("operation", "permission", "object", *CALLERS))
 
 
 class Row(NamedTuple):
@@ -33,7 +34,7 @@ def read_table() -> list[Row]:
     """Return the rows of the table in its order."""
     with PATH.open(newline="", encoding="utf-8") as file:
         found = csv.DictReader(file)
-        assert found.fieldnames == ["operation", "permission", "object", *CALLERS]
+        assert ",".join(found.fieldnames or ()) == HEAD
         return [
             Row(row["operation"], row["permission"], row["object"], {name: row[name] for name in CALLERS})
             for row in found

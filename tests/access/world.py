@@ -39,6 +39,8 @@ from hanse.control.schedules.timing import Cron
 from hanse.control.sessions import service as sessions
 from hanse.control.sessions.service import Span
 from hanse.control.sessions.tables import UserSession
+from hanse.control.sources import service as sources
+from hanse.control.sources.tables import Source
 from hanse.control.uploads import service as uploads
 from hanse.control.uploads.tables import Upload
 from hanse.control.users import service as users
@@ -56,6 +58,7 @@ from hanse.core.ids import (
 )
 from hanse.core.roles import GUEST, host
 from hanse.core.schema import Column, Schema
+from hanse.core.sources import SourceSpec
 from hanse.core.specs import Artefact, PipelineSpec, TaskSpec
 from hanse.core.times import format_time
 
@@ -273,7 +276,21 @@ class _Placed:
         place = uploads.part(self.directory, f"upload-00000000000000{letter}1")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(BYTES)
-        return {**found, "upload_id": f"upload-00000000000000{letter}1"}
+        source = f"source-00000000000000{letter}1"
+        sealed = secrets.seal(self.directory, b"tiger", sources.purpose(source))
+        spec = SourceSpec("postgresql", "127.0.0.1", 5432, "crm", "reader")
+        self.session.add(
+            Source(
+                id=source,
+                name=f"{side}-crm",
+                owner=owner,
+                spec=spec,
+                secret=sealed,
+                created_at=_at(),
+                changed_at=_at(),
+            )
+        )
+        return {**found, "upload_id": f"upload-00000000000000{letter}1", "source": f"{side}-crm", "source_id": source}
 
     def _jobs(self, side: str, letter: str, owner: str, project: ProjectId) -> dict[str, str]:
         job, task = JobId(f"job-00000000000000{letter}1"), TaskName("quality")
