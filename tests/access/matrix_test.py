@@ -53,7 +53,7 @@ EXCEPTIONS = {
 def permissions() -> dict[str, str]:
     """Return by operation the permission that its route says it needs, `signed in` or `public`."""
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    said = {(verb, f"/v1{route.path}"): _needed(route.dependant) for route in routes for verb in route.methods}
+    said = {(verb, f"/v1{route.path}"): _needed(route.dependant) for route in routes for verb in route.methods or ()}
     said |= dict.fromkeys(PUBLIC, "public")
     return {one.name: said[one.verb, one.path] for one in OPERATIONS}
 

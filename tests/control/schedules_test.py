@@ -306,7 +306,7 @@ async def test_who_may_see_and_change_a_schedule(trio: Trio) -> None:
         denied(code, lambda caller=caller: bank.write(lambda session: service.run_now(session, caller, schedule, NOON)))  # type: ignore[misc]
     assert bank.read(lambda session: service.list_schedules(session, STRANGER)) == []
     assert len(bank.read(lambda session: service.list_schedules(session, COLLEAGUE))) == 1
-    denied("access.denied", lambda: make(bank, plan(), caller=STRANGER))
+    denied("project.unknown", lambda: make(bank, plan(), caller=STRANGER))
     denied("access.denied", lambda: make(bank, plan(priority=9), caller=ANN))
     denied("schedule.invalid", lambda: make(bank, Plan()))
 

@@ -76,7 +76,7 @@ def test_a_pipeline_of_another_project_does_not_exist_for_who_does_not_work_ther
     assert service.list_pipelines(session, BOB) == []
     for act in (service.find, service.archive, service.list_versions, service.list_comments):
         assert refusal(lambda act=act: act(session, BOB, saved.pipeline.id)) == "pipeline.unknown"  # type: ignore[misc]
-    assert refusal(lambda: service.create(session, BOB, spec(name="mine"))) == "access.denied"
+    assert refusal(lambda: service.create(session, BOB, spec(name="mine"))) == "project.unknown"
     assert refusal(lambda: service.archive(session, AUDITOR, saved.pipeline.id)) == "access.denied"
     assert service.list_pipelines(session, AUDITOR) == [saved.pipeline]
 

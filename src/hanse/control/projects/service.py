@@ -248,6 +248,7 @@ def find_visible(session: Session, caller: Caller, name: str) -> Project:
 
 def find_for(session: Session, caller: Caller, permission: Permission, name: str) -> Project:
     """Return a project in which a caller may do this. Raises `access.denied`; `project.unknown` for an unseen one."""
+    caller.demand(permission)
     project = find(session, name)
     if caller.may(permission, project=project.id):
         return project
