@@ -126,6 +126,7 @@ ASKS: dict[str, Ask] = {
     "reset_user": Ask({}),
     "revoke_member": Ask({}),
     "rotate_key": Ask({}),
+    "run_pipeline": Ask({}, words={"pipeline": "pipeline_id"}),
     "save_derived": Ask({"name": NEW, "job": "{job}", "task": "quality", "port": "table"}),
     "save_pipeline": Ask({"pipeline": PIPELINE, "expected": 1}),
     "send_chunk": Ask(b"x", query="offset=0&sha256=" + "0" * 64),
