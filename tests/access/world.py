@@ -33,6 +33,7 @@ from hanse.control.notifications.tables import Channel, Notification, Secret, Se
 from hanse.control.oidc.tables import Provider
 from hanse.control.organisations.tables import Member
 from hanse.control.pipelines import service as pipelines
+from hanse.control.profiles.tables import DatasetProfile, ProfileShare
 from hanse.control.projects.tables import Project, ProjectMember
 from hanse.control.schedules.tables import Plan, Schedule
 from hanse.control.schedules.timing import Cron
@@ -46,6 +47,7 @@ from hanse.control.uploads.tables import Upload
 from hanse.control.users import service as users
 from hanse.control.users.tables import Link, ProjectPerson, User
 from hanse.core.clauses import Clauses
+from hanse.core.faults import Fault
 from hanse.core.ids import (
     DatasetId,
     GrantId,
@@ -245,8 +247,15 @@ class _Placed:
                     source=str(self.directory / "in" / "people.csv"),
                     created_at=_at(),
                     reading=Reading("id"),
+                    retired_at=_at() if number == 1 else None,
                 )
             )
+        self.session.flush()
+        for version, older in ((1, 0), (2, 0), (2, 1)):
+            run = {"state": "failed", "asked_at": _at(), "asked_by": "node", "fault": Fault("profile.failed")}
+            self.session.add(DatasetProfile(dataset=dataset, version=version, older=older, ended_at=_at(), **run))
+        told = {"figures": (), "at": _at(), "actor": owner}
+        self.session.add(ProfileShare(dataset=dataset, project=project, version=2, **told))
         terms = {"columns": ("a",), "until": None, "disclosure_limit": 0.1, "clauses": Clauses()}
         grant = GrantId(f"grant-00000000000000{letter}1")
         self.session.add(Grant(id=grant, dataset=dataset, project=project, owner=owner, created_at=_at(), **terms))

@@ -112,8 +112,8 @@ def demand_budget(found: Plan) -> None:
 
 def demand_offered(session: Session, caller: Caller, me: Identity, name: str, project: str) -> ProjectId:
     """Return the project, of whose members the caller may tell figures of a dataset that is offered to it."""
-    agreed, snapshot = projects.find(session, project), datasets.find_for(session, caller, name, change=True)
-    caller.demand(Permission.GRANTS_MANAGE, project=agreed.id)
+    agreed = projects.find_for(session, caller, Permission.GRANTS_MANAGE, project)
+    snapshot = datasets.find_for(session, caller, name, change=True)
     projects.demand_member(session, agreed.id, me.organisation)
     if not _is_offered(session, me.organisation, snapshot, agreed.id):
         raise fault("profile.not_offered", f"{snapshot.dataset.name!r} has neither card nor grant in {agreed.name!r}")
@@ -171,8 +171,8 @@ def share(
 
 def withdraw(session: Session, caller: Caller, me: Identity, name: str, project: str) -> None:
     """Tell the members of a project to forget the figures of a dataset. The epsilon stays spent."""
-    agreed, snapshot = projects.find(session, project), datasets.find_for(session, caller, name, change=True)
-    caller.demand(Permission.GRANTS_MANAGE, project=agreed.id)
+    agreed = projects.find_for(session, caller, Permission.GRANTS_MANAGE, project)
+    snapshot = datasets.find_for(session, caller, name, change=True)
     row = session.get(ProfileShare, (snapshot.dataset.id, agreed.id))
     if row is None:
         raise fault("profile.none", f"nothing of {snapshot.dataset.name!r} is told to {agreed.name!r}")
