@@ -40,6 +40,7 @@ EXCEPTIONS = {
     "check_provider": "as above",
     "test_source": "as above, of a source",
     "list_source_tables": "as above, of a source",
+    "check_link": "the name that it is tried with is no member's",
     "make_setup_link": "there is an administrator already",
     "list_delegations": "a delegation is its giver's alone",
     "change_policy": "a kind that there is not is a wrong request",
