@@ -119,7 +119,10 @@ async def test_a_partner_sees_what_was_chosen_and_nothing_else(open_house: Any, 
     price = await bank.ask("POST", f"{place}/price", {"figures": CHOSEN})
     assert (price["epsilon"], price["budget"]["spent"], price["is_covered"]) == (1.1, 0.0, True)
     assert {one["margin"] for one in price["figures"] if one["column"] == "age"} == {6}
-    seen = lambda: operator.ask("GET", f"/projects/{project}/profiles")  # noqa: E731
+
+    async def seen() -> Any:
+        return await operator.ask("GET", f"/projects/{project}/profiles")
+
     assert await seen() == []
     shared = await bank.ask("POST", f"{place}/shares", asked)
     (told,) = await seen()

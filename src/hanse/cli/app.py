@@ -21,6 +21,7 @@ from hanse.cli.commands import (
     notifications,
     pairing,
     pipelines,
+    profiles,
     projects,
     schedules,
     sources,
@@ -53,6 +54,7 @@ app.command(epilog="Example: hanse join hanse1-… --fingerprint '3f2a 9c1e …'
 app.add_typer(pairing.members, name="member")
 app.command(epilog="Example: hanse doctor operator")(doctor)
 app.add_typer(datasets.commands, name="dataset")
+datasets.commands.add_typer(profiles.commands, name="profile")
 app.add_typer(sources.commands, name="source")
 app.add_typer(projects.projects, name="project")
 app.add_typer(components.commands, name="component")

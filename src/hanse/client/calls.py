@@ -49,6 +49,10 @@ from hanse.client.resources import (
     PipelinePage,
     PipelineVersion,
     Policy,
+    PrivacyBudget,
+    ProfilePrice,
+    ProfileRun,
+    ProfileShare,
     Project,
     Receipt,
     Report,
@@ -284,6 +288,74 @@ def foresee_dataset_deletion(name: str) -> Call[Consequences]:
 def delete_dataset(name: str, digest: str) -> Call[Consequences]:
     """Delete a dataset with the consequences that were shown under this digest."""
     return Call("DELETE", f"/v1/datasets/{_part(name)}", Consequences, query={"digest": digest})
+
+
+def profile_dataset(name: str, version: int = 0) -> Call[ProfileRun]:
+    """Have the figures of a version (0: the newest) found; `dataset_profile` shows them."""
+    return Call("POST", f"/v1/datasets/{_part(name)}/profile", ProfileRun, {"version": version})
+
+
+def dataset_profile(name: str, version: int = 0) -> Call[ProfileRun]:
+    """Show the figures of a version, 0: the newest."""
+    return Call("GET", f"/v1/datasets/{_part(name)}/profile", ProfileRun, query={"version": str(version)})
+
+
+def dataset_profiles(name: str, after: int = 0) -> Call[tuple[ProfileRun, ...]]:
+    """List the profiles and drifts of the versions above the number `after`, without their figures."""
+    query = {"after": str(after), "limit": "1000"}
+    return Call("GET", f"/v1/datasets/{_part(name)}/profiles", tuple[ProfileRun, ...], query=query)
+
+
+def compare_dataset_profiles(name: str, old: int, new: int) -> Call[ProfileRun]:
+    """Have it found how the rows of two versions differ; `dataset_drift` shows it."""
+    return Call("POST", f"/v1/datasets/{_part(name)}/drift", ProfileRun, {"old": old, "new": new})
+
+
+def dataset_drift(name: str, old: int, new: int) -> Call[ProfileRun]:
+    """Show how the rows of two versions differ."""
+    query = {"old": str(old), "new": str(new)}
+    return Call("GET", f"/v1/datasets/{_part(name)}/drift", ProfileRun, query=query)
+
+
+def price_profile_share(name: str, figures: Sequence[dict[str, Any]], version: int = 0) -> Call[ProfilePrice]:
+    """Say what telling figures would take of the privacy budget. Nothing is drawn."""
+    body = {"figures": list(figures), "version": version}
+    return Call("POST", f"/v1/datasets/{_part(name)}/profile/price", ProfilePrice, body)
+
+
+def share_profile(name: str, project: str, figures: Sequence[dict[str, Any]], version: int = 0) -> Call[ProfileShare]:
+    """Tell the members of a project figures of a version, with noise, in the place of what they were told before.
+
+    A figure: `{"figure": "histogram", "column": "age", "edges": [18, 30, 60], "epsilon": 0.1}`; or rows, missing,
+    distinct, malformed (of the id column), quantiles (with edges); texts have `values` in the place of edges.
+    """
+    body = {"project": project, "figures": list(figures), "version": version}
+    return Call("POST", f"/v1/datasets/{_part(name)}/profile/shares", ProfileShare, body, timeout_s=INGEST_TIMEOUT_S)
+
+
+def profile_shares(name: str) -> Call[tuple[ProfileShare, ...]]:
+    """List what is told of a dataset, by project."""
+    return Call("GET", f"/v1/datasets/{_part(name)}/profile/shares", tuple[ProfileShare, ...])
+
+
+def withdraw_profile_share(name: str, project: str) -> Call[Any]:
+    """Have the members of a project forget what they were told. The epsilon stays spent."""
+    return Call("DELETE", f"/v1/datasets/{_part(name)}/profile/shares/{_part(project)}", Any)
+
+
+def privacy_budget(name: str) -> Call[PrivacyBudget]:
+    """Show how much epsilon the figures of a dataset may take, and have taken."""
+    return Call("GET", f"/v1/datasets/{_part(name)}/profile/budget", PrivacyBudget)
+
+
+def set_privacy_budget(name: str, most: float) -> Call[PrivacyBudget]:
+    """Say how much epsilon the figures of a dataset may take."""
+    return Call("PUT", f"/v1/datasets/{_part(name)}/profile/budget", PrivacyBudget, {"most": most})
+
+
+def partner_profiles(project: str) -> Call[tuple[ProfileShare, ...]]:
+    """List what partners tell of the datasets that they offer to a project."""
+    return Call("GET", f"/v1/projects/{_part(project)}/profiles", tuple[ProfileShare, ...])
 
 
 def create_upload(name: str, size_bytes: int) -> Call[Upload]:

@@ -6,6 +6,7 @@ import msgspec
 
 from hanse.core.clauses import Clauses
 from hanse.core.faults import Fault
+from hanse.core.profiles import Drift, Figures
 from hanse.core.roles import PartyId
 from hanse.core.schema import Schema
 from hanse.core.specs import PipelineSpec
@@ -144,6 +145,74 @@ class Receipt(msgspec.Struct, frozen=True):
 
     statement: str
     signature: str
+
+
+class ProfileRun(msgspec.Struct, frozen=True):
+    """A run that finds the figures of a version, or with an `older` one how it differs from that."""
+
+    dataset: str
+    version: int
+    state: str
+    older: int = 0
+    asked_at: str = ""
+    ended_at: str | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    fault: Failure | None = None
+    figures: Figures | None = None
+    drift: Drift | None = None
+
+
+class PrivacyBudget(msgspec.Struct, frozen=True):
+    """Epsilon that all figures of a dataset which partners are told may take, and have taken."""
+
+    most: float
+    spent: float
+    left: float
+
+
+class PricedFigure(msgspec.Struct, frozen=True):
+    """A figure to be told: 19 of 20 of its counts are as near as `margin`. What `is_known` costs nothing again."""
+
+    figure: str
+    column: str
+    epsilon: float
+    margin: int
+    is_known: bool = False
+
+
+class ProfilePrice(msgspec.Struct, frozen=True):
+    """What telling figures would take of the budget."""
+
+    version: int
+    epsilon: float
+    is_covered: bool
+    budget: PrivacyBudget
+    figures: tuple[PricedFigure, ...] = ()
+
+
+class ToldFigure(msgspec.Struct, frozen=True):
+    """A figure with noise. Counts: below, bins, above, missing; or values, others, missing; else one number."""
+
+    figure: str
+    column: str
+    epsilon: float
+    margin: int
+    edges: tuple[float, ...] = ()
+    values: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    quantiles: tuple[float | None, ...] = ()
+
+
+class ProfileShare(msgspec.Struct, frozen=True):
+    """What the members of a project are told of a version; with an `organisation`, what that one tells."""
+
+    dataset: str
+    project: str
+    version: int
+    organisation: str = ""
+    at: str = ""
+    figures: tuple[ToldFigure, ...] = ()
 
 
 class Consequences(msgspec.Struct, frozen=True):
