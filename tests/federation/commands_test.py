@@ -69,3 +69,51 @@ async def test_a_project_takes_members_in_and_lets_them_go(open_house: Any, unti
     assert {m["organisation"] for m in removed["members"]} == {"bank", "operator"}
     await run(operator, "project", "leave", "credit")
     await until(states, {"bank": "accepted"})
+
+
+async def test_figures_are_found_priced_told_and_taken_back(open_house: Any, tmp_path: Any) -> None:
+    bank, operator = await open_house("bank"), await open_house("operator")
+    await bank.pair(operator)
+    project = await bank.ask("POST", "/projects", {"name": "credit", "members": ["operator"]})
+    await operator.ask("POST", f"/projects/{project['id']}/accept")
+    path = tmp_path / "people.csv"
+    for version in (1, 2):
+        path.write_text("id,age\n" + "".join(f"p{n},{20 + n % 40 + 30 * version}\n" for n in range(200)))
+        await run(bank, "dataset", "register", "people", str(path), "--id", "id")
+    figures = ("dataset", "profile")
+    assert await code_of(bank, *figures, "show", "people") == "profile.none"
+    assert (await run(bank, *figures, "run", "people"))["figures"]["rows"] == 200
+    assert "age" in await text_of(bank, *figures, "show", "people")
+    drift = await run(bank, *figures, "compare", "people", "1", "2")
+    assert [one["verdict"] for one in drift["drift"]["columns"]] == ["drifted"]
+    assert "drifted" in await text_of(bank, *figures, "compare", "people", "1", "2")
+    assert len(await run(bank, *figures, "list", "people")) == 2
+    await bank.ask("POST", "/cards", {"project": project["id"], "dataset": "people"})
+    chosen = ("rows@0.5", "quantiles:age=50,80,110,140", "histogram:age=50,80,110,140")
+    price = await run(bank, *figures, "price", "people", *chosen, "--epsilon", "0.4")
+    assert (price["epsilon"], price["budget"]["left"]) == (0.9, 2.0)
+    share = (*figures, "share", "people", *chosen, "--project", "credit", "--yes")
+    told = await run(bank, *share, "--epsilon", "0.4")
+    again = await run(bank, *share, "--epsilon", "0.7")
+    assert again["figures"] == told["figures"], "what is known keeps its epsilon and its noise"
+    (seen,) = await run(operator, *figures, "partners", "--project", "credit")
+    assert seen["figures"] == told["figures"]
+    text = await text_of(operator, *figures, "partners", "--project", "credit")
+    assert "bank/people" in text
+    assert "50–80" in text
+    assert len(await run(bank, *figures, "shares", "people")) == 1
+    assert (await run(bank, *figures, "budget", "people"))["spent"] == 0.9
+    assert (await run(bank, *figures, "budget", "people", "--most", "1"))["left"] == 0.1
+    beyond = (*figures, "share", "people", "distinct:age@0.2", "--project", "credit", "--yes")
+    assert await code_of(bank, *beyond) == "profile.budget"
+    await run(bank, *figures, "withdraw", "people", "--project", "credit")
+    while await run(operator, *figures, "partners", "--project", "credit"):
+        pass
+
+
+async def text_of(house: Any, *words: str) -> str:
+    """Return what a command shows to people."""
+    called = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--directory", str(house.directory)])
+    if called.exception is not None:
+        raise called.exception
+    return called.stdout
