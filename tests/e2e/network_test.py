@@ -388,7 +388,7 @@ def test_a_host_that_is_suspended_in_the_middle_ends_the_job_by_name_and_hears_i
             ended = federation.end(node, job)
             assert ended.state == "failed"
             assert ended.fault is not None
-            assert (ended.fault.code, ended.fault.party, ended.fault.step) == ("peer.suspended", "host-1", "boost")
+            assert (ended.fault.code, ended.fault.party) == ("member.suspended", "host-1")
     finally:
         street.throttle(0)
         bank.client.resume_member(member)
