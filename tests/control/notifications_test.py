@@ -443,7 +443,7 @@ def test_a_certificate_that_ends_soon_is_told_once(house: House) -> None:
     house.hire("cat", "operator")
     with house.database.write() as session:
         for _ in range(2):
-            tell_expiring(session, {"REST": house.papers.pem})
-        tell_expiring(session, {"REST": house.papers.pem}, datetime.now(UTC) - timedelta(days=20))
+            tell_expiring(session, lambda: {"REST": house.papers.pem})
+        tell_expiring(session, lambda: {"REST": house.papers.pem}, datetime.now(UTC) - timedelta(days=20))
         found = service.list_notifications(session, Caller("user-cat", "cat", "user", {}))
     assert [one.kind for one in found] == ["certificate.expiring"]

@@ -48,6 +48,7 @@ from hanse.control.jobs.queue import Rules
 from hanse.control.migrations import upgrade
 from hanse.control.nodes.expiry import tell_expiring
 from hanse.control.nodes.identity import Identity, load_identity, load_token
+from hanse.control.nodes.renewal import Renewal
 from hanse.control.nodes.rest_identity import ANYWHERE, RestIdentity, load_rest_identity, names_of
 from hanse.control.notifications.sender import Sender
 from hanse.control.oidc.signing_in import SignIns
@@ -205,6 +206,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_port)}"
     sender = _open_sender(settings, database, identity, tls, rest_port)
     doctor = Doctor(database, look, release)
+    renewal = Renewal(database, identity, gateway.reload)
     parts = (
         database,
         identity,
@@ -222,6 +224,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         sign_ins,
         sources,
         doctor,
+        renewal,
     )
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)
@@ -230,6 +233,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         for name, work in (
             ("courier", courier.run()),
             ("membership", membership.keep_in_touch()),
+            ("certificate", renewal.run()),
             ("schedules", timetable.run()),
             ("profiles", profiler.run()),
             ("sender", sender.run()),
@@ -251,9 +255,11 @@ def _open_sender(
     settings: NodeSettings, database: Database, identity: Identity, tls: RestIdentity | None, rest_port: int
 ) -> Sender:
     """Return what sends notifications, and looks every hour for what is to be told of."""
-    certificates = {"party port": identity.chain_pem}
-    if tls is not None:
-        certificates["REST"] = tls.chain_path.read_text("ascii")
+
+    def certificates() -> dict[str, str]:
+        found = {"party port": identity.chain_pem}
+        return found if tls is None else {**found, "REST": tls.chain_path.read_text("ascii")}
+
     named = next(iter(settings.rest_names), socket.gethostname())
     return Sender(
         database,

@@ -14,6 +14,8 @@ from hanse.client.resources import (
     AccessKey,
     Application,
     Approval,
+    Certificate,
+    CertificateRequest,
     Channel,
     ChannelTest,
     ComponentOutline,
@@ -123,6 +125,26 @@ def members() -> Call[tuple[Member, ...]]:
 def confirm_member(organisation_id: str, pair_fingerprint: str) -> Call[Any]:
     """Confirm an organisation that accepted one's invitation, after its fingerprint was compared."""
     return Call("POST", f"/v1/members/{_part(organisation_id)}/confirm", Any, {"fingerprint": pair_fingerprint})
+
+
+def certificate() -> Call[Certificate]:
+    """Say which certificate the node shows to partners, and until when it holds."""
+    return Call("GET", "/v1/node/certificate", Certificate)
+
+
+def request_certificate() -> Call[CertificateRequest]:
+    """Ask for the node's next certificate, to be signed by the organisation's authority."""
+    return Call("POST", "/v1/node/certificate/request", CertificateRequest, {})
+
+
+def install_certificate(pem: str) -> Call[Certificate]:
+    """Use the certificate that was made of the request."""
+    return Call("PUT", "/v1/node/certificate", Certificate, {"certificate": pem})
+
+
+def renew_certificate() -> Call[Certificate]:
+    """Make a new certificate with a new key at once."""
+    return Call("POST", "/v1/node/certificate/renew", Certificate, {})
 
 
 def check_link(target: str) -> Call[LinkCheck]:

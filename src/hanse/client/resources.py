@@ -38,6 +38,22 @@ class Node(msgspec.Struct, frozen=True):
     members: int = 0
 
 
+class Certificate(msgspec.Struct, frozen=True):
+    """What partners see of the node. `renews_itself`: the organisation's root key is on it."""
+
+    since: str
+    until: str
+    serial: str
+    renews_itself: bool
+    is_asked: bool
+
+
+class CertificateRequest(msgspec.Struct, frozen=True):
+    """PKCS#10 in PEM, for the organisation's authority."""
+
+    request: str
+
+
 class Invitation(msgspec.Struct, frozen=True):
     """`fingerprint` is the inviter's own, to be read to the other side over another channel."""
 

@@ -181,11 +181,35 @@ No dataset of this name is published to the project.
 `hanse application cards` shows what is published.
 可用 `hanse application cards` 查看已公布的数据集。
 
+409 certificate.awaited
+The node has no certificate yet.
+节点尚无证书。
+Have the request signed by the organisation's authority, then: hanse node certificate install FILE
+请让组织的证书机构签发请求，然后执行：hanse node certificate install FILE
+
+409 certificate.ended
+The node's certificate has ended.
+节点证书已过期。
+Ask for a new one: hanse node certificate request, have it signed, hanse node certificate install FILE
+请重新申请：hanse node certificate request，签发后执行 hanse node certificate install FILE
+
 403 certificate.refused
 A certificate was refused.
 证书被拒绝。
 Compare fingerprints and clocks with the other administrator.
 请与对方管理员核对指纹和系统时间。
+
+422 certificate.request
+The request for a certificate cannot be used.
+证书请求无法使用。
+Make it anew on the node that it is for: hanse node certificate request
+请在对应节点上重新生成：hanse node certificate request
+
+409 certificate.root_elsewhere
+The organisation's root key is not on this node.
+组织的根密钥不在本节点上。
+Ask for a certificate instead: hanse node certificate request
+请改为申请证书：hanse node certificate request
 
 422 channel.invalid
 This cannot be a channel.

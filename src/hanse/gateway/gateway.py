@@ -118,6 +118,10 @@ class Gateway:
         self._peers.pop(organisation, None)
         self._close_session(organisation, "peer.unknown")
 
+    def reload(self) -> None:
+        """Show the certificate that lies in the identity's files from the next connection on; open ones stay."""
+        self._context.load_cert_chain(self._me.chain_pem, self._me.key_pem)
+
     def links(self) -> list[Link]:
         """Return how each pinned peer is reached now."""
         return [self._link(peer) for peer in self._peers]

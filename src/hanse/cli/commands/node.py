@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hanse.cli.commands import certificates
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_facts, show
 from hanse.client import connect
 from hanse.client.resources import Node
 
 commands = typer.Typer(no_args_is_help=True, help="Start this organisation's node, and ask how it is.")
+commands.add_typer(certificates.commands, name="certificate")
 
 Organisation = Annotated[
     str | None,

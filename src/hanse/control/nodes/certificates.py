@@ -43,6 +43,7 @@ SKEW = dt.timedelta(days=1)
 """Certificates are dated back by this, for partners whose clock is slow."""
 
 Key: TypeAlias = ec.EllipticCurvePrivateKey
+PublicKey: TypeAlias = ec.EllipticCurvePublicKey
 Certificate: TypeAlias = x509.Certificate
 
 
@@ -64,7 +65,7 @@ def sign_root(name: str, key: Key, now: dt.datetime | None = None) -> Certificat
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     return (
-        _begin(subject, subject, key, now, ROOT_VALID)
+        _begin(subject, subject, key.public_key(), now, ROOT_VALID)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
@@ -74,39 +75,65 @@ def sign_root(name: str, key: Key, now: dt.datetime | None = None) -> Certificat
 
 def sign_node(node: NodeId, key: Key, root: Certificate, root_key: Key, now: dt.datetime | None = None) -> Certificate:
     """Return the certificate of a node: common name = node id, URI `hanse://<organisation id>/<node id>`."""
+    return certify_node(node, key.public_key(), root, root_key, now)
+
+
+def node_subject(node: NodeId, root: Certificate) -> tuple[x509.Name, x509.SubjectAlternativeName]:
+    """Return how a node of the root's organisation is named in its certificate, and in the request for one."""
+    uri = x509.UniformResourceIdentifier(f"hanse://{organisation_id(root)}/{node}")
+    names = x509.SubjectAlternativeName([uri, x509.DNSName(f"{node}.hanse.invalid")])
+    return x509.Name([*root.subject, x509.NameAttribute(NameOID.COMMON_NAME, node)]), names
+
+
+def certify_node(
+    node: NodeId,
+    key: PublicKey,
+    root: Certificate,
+    root_key: Key,
+    now: dt.datetime | None = None,
+    valid: dt.timedelta = NODE_VALID,
+) -> Certificate:
+    """Return the certificate of a node whose private key lies elsewhere."""
     now = now or dt.datetime.now(dt.UTC)
-    organisation = organisation_id(root)
-    subject = x509.Name([*root.subject, x509.NameAttribute(NameOID.COMMON_NAME, node)])
-    names = [x509.UniformResourceIdentifier(f"hanse://{organisation}/{node}"), x509.DNSName(f"{node}.hanse.invalid")]
+    subject, names = node_subject(node, root)
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     return (
-        _begin(subject, root.subject, key, now, NODE_VALID)
+        _begin(subject, root.subject, key, now, valid)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(both, critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(names, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
 
 
 def sign_rest(
-    names: Iterable[str], key: Key, root: Certificate, root_key: Key, now: dt.datetime | None = None
+    names: Iterable[str],
+    key: Key,
+    root: Certificate,
+    signer: Key,
+    now: dt.datetime | None = None,
+    *,
+    is_root_signed: bool = True,
 ) -> Certificate:
-    """Return the certificate of a node's REST interface, for browsers and clients: its names and addresses."""
+    """Return the certificate of a node's REST interface, for browsers and clients: its names and addresses.
+
+    `signer` is the root's key, or the certificate's own where the root's is not at hand.
+    """
     now = now or dt.datetime.now(dt.UTC)
     said = list(dict.fromkeys(names))
     subject = x509.Name([*root.subject, x509.NameAttribute(NameOID.COMMON_NAME, said[0][:64])])
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     return (
-        _begin(subject, root.subject, key, now, REST_VALID)
+        _begin(subject, root.subject if is_root_signed else subject, key.public_key(), now, REST_VALID)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([_general(name) for name in said]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
-        .sign(root_key, hashes.SHA256())
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .sign(signer, hashes.SHA256())
     )
 
 
@@ -118,17 +145,17 @@ def _general(name: str) -> x509.GeneralName:
 
 
 def _begin(
-    subject: x509.Name, issuer: x509.Name, key: Key, now: dt.datetime, valid: dt.timedelta
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, now: dt.datetime, valid: dt.timedelta
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - SKEW)
         .not_valid_after(now + valid)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
@@ -199,10 +226,20 @@ def check_node(leaf: Certificate, root: Certificate, now: dt.datetime | None = N
     _demand_valid(leaf, now)
     if _constraints(leaf).ca:
         raise _refused("a node's certificate may not sign others")
+    return Named(organisation_id(root), node_of(leaf, root))
+
+
+def node_of(leaf: Certificate, root: Certificate) -> NodeId:
+    """Return which node a certificate names, whether it holds or not. Raises `certificate.refused`."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         raise _refused("the node's certificate has no name") from None
+    return read_names(names, root).node
+
+
+def read_names(names: x509.SubjectAlternativeName, root: Certificate) -> Named:
+    """Return which node of the root's organisation is named. Raises `certificate.refused` when none is."""
     for uri in names.get_values_for_type(x509.UniformResourceIdentifier):
         organisation, _, node = uri.removeprefix("hanse://").partition("/")
         if organisation == organisation_id(root) and node:

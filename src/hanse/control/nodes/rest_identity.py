@@ -62,8 +62,15 @@ def _fits(chain: Path, key: Path, names: Iterable[str]) -> bool:
 
 
 def _issue(keys: Path, names: Iterable[str]) -> None:
+    """Make one under the organisation's root, or, where the root's key lies elsewhere, one that signs itself.
+
+    Clients compare the fingerprint of either.
+    """
     root, key = read_root((keys / ROOT).read_text("ascii")), new_key()
-    leaf = sign_rest(names, key, root, key_from_pem((keys / ROOT_KEY).read_bytes()))
-    for name, content in ((REST_CHAIN, (to_pem(leaf) + to_pem(root)).encode()), (REST_KEY, key_to_pem(key))):
+    has_root_key = (keys / ROOT_KEY).exists()
+    signer = key_from_pem((keys / ROOT_KEY).read_bytes()) if has_root_key else key
+    leaf = sign_rest(names, key, root, signer, is_root_signed=has_root_key)
+    chain = to_pem(leaf) + to_pem(root) if has_root_key else to_pem(leaf)
+    for name, content in ((REST_CHAIN, chain.encode()), (REST_KEY, key_to_pem(key))):
         write_private(keys / f"{name}.new", content)
         (keys / f"{name}.new").replace(keys / name)

@@ -81,8 +81,8 @@ CATALOGUE: Mapping[Kind, Wording] = {
     "certificate.expiring": _wording(
         Permission.NODE_OPERATE,
         True,
-        ("A certificate ends soon", "The certificate of {name} ends at {until}."),
-        ("有证书即将到期", "{name} 的证书将于 {until} 到期。"),
+        ("A certificate ends soon", "The certificate of {name} ends at {until}. See: hanse node certificate"),
+        ("有证书即将到期", "{name} 的证书将于 {until} 到期。请执行 hanse node certificate 查看。"),
     ),
     "grant.ending": _wording(
         Permission.GRANTS_READ,
