@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller
@@ -24,6 +25,10 @@ from hanse.core.throttle import Throttle
 from hanse.core.times import format_time, parse_time
 
 Clock = Callable[[], datetime]
+
+_HOLDER = (
+    select(UserSession, User).join(User, User.id == UserSession.user).where(UserSession.digest == bindparam("digest"))
+)  # asked at every request of a browser: built once
 
 
 def utc() -> datetime:
@@ -72,9 +77,11 @@ class Gate:
         """Return the caller of a live session."""
         at = self.clock()
         with self.database.read() as session:
-            row = sessions.find(session, token, at, self.span)
-            user = None if row is None else session.get(User, row.user)
-            if row is None or user is None or user.state != "active":
+            found = session.execute(_HOLDER, {"digest": sessions.digest(token)}).one_or_none()
+            if found is None:
+                return None
+            row, user = found
+            if user.state != "active" or not sessions.is_live(row, at, self.span):
                 return None
             caller = caller_of(session, user)
         self._note_sight(row, at)

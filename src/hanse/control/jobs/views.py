@@ -1,10 +1,11 @@
 """Jobs as data for whoever looks at them: this party's own side in full, the others' as far as it is known here."""
 
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hanse.control.grants.service import resolve
@@ -125,14 +126,20 @@ class JobView(msgspec.Struct, frozen=True):
 
 def view_job(session: Session, directory: Path, job: Job) -> JobView:
     """Return all that this node knows of a job. `directory` is the node's."""
-    query = select(Attempt).where(Attempt.job == job.id, Attempt.party == job.me).order_by(Attempt.ordered_at)
-    own = list(session.scalars(query))
+    attempts = _attempts_by_task(session, job)
+    own = sorted(
+        (row for rows in attempts.values() for row in rows if row.party == job.me), key=attrgetter("ordered_at")
+    )
+    progress = _progress_by_task(session, job)
     retries = select(Job.id).where(Job.retry_of == job.id).order_by(Job.created_at)
     return msgspec.structs.replace(
         outline_job(job),
         fault=_explain(job.fault, own),
         learns=_view_learns(job),
-        tasks=tuple(_view_task(session, job, task) for task in service.tasks_of(session, job.id)),
+        tasks=tuple(
+            _view_task(job, task, attempts.get(task.name, []), progress.get(task.name))
+            for task in service.tasks_of(session, job.id)
+        ),
         disclosure=_view_disclosure(session, directory, job),
         used=_add_use(own),
         retried_as=tuple(session.scalars(retries)),
@@ -197,10 +204,25 @@ def read_report(artefact: Artefact) -> dict[str, Any]:
     return said
 
 
-def _view_task(session: Session, job: Job, task: Task) -> TaskView:
-    rows = service.attempts_of(session, job.id, task.name)
+def _attempts_by_task(session: Session, job: Job) -> dict[TaskName, list[Attempt]]:
+    found: dict[TaskName, list[Attempt]] = {}
+    query = select(Attempt).where(Attempt.job == job.id).order_by(Attempt.number, Attempt.party)
+    for row in session.scalars(query):
+        found.setdefault(row.task, []).append(row)
+    return found
+
+
+def _progress_by_task(session: Session, job: Job) -> dict[TaskName, dict[str, Any]]:
+    """Return the latest progress that this party's attempts have told of each task."""
+    mine = (JobEvent.job == job.id, JobEvent.party == job.me, JobEvent.kind == "progress")
+    latest = select(func.max(JobEvent.number)).where(*mine).group_by(JobEvent.task)
+    query = select(JobEvent.task, JobEvent.data).where(*mine, JobEvent.number.in_(latest))
+    return {task: {name: data[name] for name in ("done", "total", "note")} for task, data in session.execute(query)}
+
+
+def _view_task(job: Job, task: Task, rows: list[Attempt], progress: dict[str, Any] | None) -> TaskView:
     own = [row for row in rows if row.party == job.me]
-    kept = service.kept_attempt(session, job.id, task.name, job.me)
+    kept = next((row for row in reversed(own) if row.state == "succeeded"), None)
     latest = kept or (own[-1] if own else None)
     return TaskView(
         name=task.name,
@@ -212,7 +234,7 @@ def _view_task(session: Session, job: Job, task: Task) -> TaskView:
         most_attempts=ATTEMPTS,
         attempts=tuple(_view_attempt(row) for row in own),
         others={row.party: row.state for row in rows if row.party != job.me},
-        progress=_find_progress(session, job, task),
+        progress=progress,
         started_at=task.started_at,
         ended_at=task.ended_at,
         seconds=_measure_seconds(task),
@@ -262,14 +284,6 @@ def _measure_seconds(task: Task) -> float | None:
 def _add_up(counts: list[dict[PartyId, int]]) -> dict[PartyId, int]:
     parties = {party for count in counts for party in count}
     return {party: sum(count.get(party, 0) for count in counts) for party in sorted(parties)}
-
-
-def _find_progress(session: Session, job: Job, task: Task) -> dict[str, Any] | None:
-    query = select(JobEvent).where(
-        JobEvent.job == job.id, JobEvent.task == task.name, JobEvent.party == job.me, JobEvent.kind == "progress"
-    )
-    latest = session.scalar(query.order_by(JobEvent.number.desc()).limit(1))
-    return None if latest is None else {name: latest.data[name] for name in ("done", "total", "note")}
 
 
 def _view_learns(job: Job) -> dict[str, dict[str, list[str]]]:

@@ -51,12 +51,6 @@ def begin(session: Session, user: str, address: str, agent: str, at: datetime, s
     return Opened(row, token)
 
 
-def find(session: Session, token: str, at: datetime, span: Span) -> UserSession | None:
-    """Return the live session of a token."""
-    row = session.scalar(select(UserSession).where(UserSession.digest == digest(token)))
-    return row if row is not None and is_live(row, at, span) else None
-
-
 def is_live(row: UserSession, at: datetime, span: Span) -> bool:
     return format_time(at) < row.ends_at and at - parse_time(row.seen_at) < span.idle
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller
@@ -16,6 +16,12 @@ from hanse.core.ids import ProjectId
 from hanse.core.times import now
 
 ADMINISTRATOR = "administrator"
+
+# Asked at every request: built once.
+_MEMBERSHIP = select(Group).join(GroupUser, GroupUser.group == Group.name).where(GroupUser.user == bindparam("user"))
+_GROUPS_OF = _MEMBERSHIP.order_by(Group.name)
+_PERMISSIONS_OF = _MEMBERSHIP.with_only_columns(Group.permissions)
+_PROJECTS_OF = select(ProjectPerson.project).where(ProjectPerson.user == bindparam("user"))
 
 
 def plant(session: Session) -> None:
@@ -108,8 +114,7 @@ def set_groups(session: Session, user: str, names: Iterable[str]) -> None:
 
 
 def groups_of(session: Session, user: str) -> list[Group]:
-    query = select(Group).join(GroupUser, GroupUser.group == Group.name).where(GroupUser.user == user)
-    return list(session.scalars(query.order_by(Group.name)))
+    return list(session.scalars(_GROUPS_OF, {"user": user}))
 
 
 def people_of(session: Session, name: str) -> list[User]:
@@ -121,14 +126,14 @@ def people_of(session: Session, name: str) -> list[User]:
 def permissions_of(session: Session, user: str) -> Permissions:
     """Return what a user's groups let it do together."""
     given: dict[Permission, Scope] = {}
-    for group in groups_of(session, user):
-        for permission, scope in group.permissions.items():
+    for permissions in session.scalars(_PERMISSIONS_OF, {"user": user}):
+        for permission, scope in permissions.items():
             given[permission] = "all" if "all" in (scope, given.get(permission)) else "own"
     return given
 
 
 def projects_of(session: Session, user: str) -> frozenset[ProjectId]:
-    return frozenset(session.scalars(select(ProjectPerson.project).where(ProjectPerson.user == user)))
+    return frozenset(session.scalars(_PROJECTS_OF, {"user": user}))
 
 
 def people_in(session: Session, project: ProjectId) -> list[User]:
