@@ -96,6 +96,9 @@ class Others:
     def reaches(self, _organisation: OrganisationId) -> bool:
         return True
 
+    def round_trip_s(self, _organisation: OrganisationId) -> float:
+        return 0.0
+
     async def order_own(self, job: JobId, task: TaskName, number: int, _source: JobId | None = None) -> AttemptStanding:
         def succeed() -> None:
             with self.database.write() as session:

@@ -74,6 +74,7 @@ from hanse.client.resources import (
 )
 from hanse.core.clauses import Clauses
 from hanse.core.differences import Change
+from hanse.core.estimates import Estimate
 from hanse.core.planning import ComponentCard
 from hanse.core.specs import PipelineSpec
 
@@ -635,6 +636,11 @@ def run_job(pipeline: PipelineSpec, **wishes: Any) -> Call[Job]:
     `fresh=True` runs what earlier jobs have made, too; `part` ("only", "from", "to") and `task`, for a part of it.
     """
     return Call("POST", "/v1/jobs", Job, {"pipeline": msgspec.to_builtins(pipeline), **_said(wishes)})
+
+
+def estimate_job(pipeline: PipelineSpec, **wishes: Any) -> Call[Estimate]:
+    """Say what a pipeline would take at this node before it runs. Wishes: `part`, `task` and `fresh` of `run_job`."""
+    return Call("POST", "/v1/jobs/estimate", Estimate, {"pipeline": msgspec.to_builtins(pipeline), **_said(wishes)})
 
 
 def run_pipeline(pipeline: str, version: int | None = None, **wishes: Any) -> Call[Job]:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from hanse.core.clauses import Clauses
+from hanse.core.estimates import Estimate
 from hanse.core.faults import Fault
 from hanse.core.profiles import Drift, Figures
 from hanse.core.roles import PartyId
@@ -589,6 +590,7 @@ class Job(msgspec.Struct, frozen=True):
     learns: dict[str, dict[str, list[str]]] = {}
     tasks: tuple[Task, ...] = ()
     disclosure: tuple[DisclosureUse, ...] = ()
+    estimate: Estimate | None = None
 
     @property
     def ended(self) -> bool:

@@ -5,6 +5,7 @@ from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Base
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.derived.tables import Derived
+from hanse.control.estimates.tables import Expectation, Measure
 from hanse.control.grants.tables import Application, Card, DatasetRead, Grant, GrantTerms, GrantUse, Offer
 from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
@@ -54,6 +55,7 @@ TABLES: tuple[type[Base], ...] = (
     Delivery,
     Derived,
     DrawnFigure,
+    Expectation,
     Failure,
     Grant,
     GrantTerms,
@@ -66,6 +68,7 @@ TABLES: tuple[type[Base], ...] = (
     Letter,
     Link,
     Member,
+    Measure,
     ModelVersion,
     Notification,
     Offer,

@@ -178,6 +178,52 @@ class UseView(BaseModel):
     bytes_received: dict[str, int] = Field(default_factory=dict)
 
 
+class RangeView(BaseModel):
+    """`likely`, and between which two the figure lies as a rule."""
+
+    least: float
+    likely: float
+    most: float
+
+
+class TaskEstimateView(BaseModel):
+    """One task at this party; where it takes no part, only time.
+
+    `history`: how many earlier runs on this machine have corrected the cost model; with 0 it stands alone. `sums`: how
+    many exact sums each host may be asked for. What is `reused` is not run.
+    """
+
+    task: str
+    component: str
+    seconds: RangeView
+    bytes_sent: RangeView
+    bytes_received: RangeView
+    memory_bytes: RangeView
+    sums: dict[str, int]
+    history: int
+    takes_part: bool
+    reused: bool
+
+
+class EstimateView(BaseModel):
+    """What a job takes at this party: the time of the longest chain of tasks, bytes in all, the most memory of a task.
+
+    `history` is the least of the tasks that run here. The sizes of the tables of parties in `guessed` are not known
+    here. `machine` is what the history was measured on.
+    """
+
+    party: str
+    seconds: RangeView
+    bytes_sent: RangeView
+    bytes_received: RangeView
+    memory_bytes: RangeView
+    sums: dict[str, int]
+    tasks: list[TaskEstimateView]
+    history: int
+    guessed: list[str]
+    machine: str
+
+
 class JobView(BaseModel):
     """`role` is this node's party; `guest` and the values of `parties` are names of organisations.
 
@@ -213,6 +259,16 @@ class JobView(BaseModel):
     tasks: list[TaskView] = Field(default_factory=list)
     disclosure: list[DisclosureView] = Field(default_factory=list)
     used: UseView = Field(default_factory=UseView)
+    estimate: EstimateView | None = None
+
+
+class EstimateAsked(Asked):
+    """`pipeline`: name, project, parties, tasks; which part of it, as in `RunAsked`."""
+
+    pipeline: dict[str, Any]
+    part: Part = "all"
+    task: Annotated[str, Field(max_length=48)] = ""
+    fresh: bool = False
 
 
 class ReportView(BaseModel):
@@ -253,6 +309,18 @@ async def start_job(asked: JobAsked, request: Request, desk: Desk, caller: Runne
     """Propose a pipeline to all of its parties; it runs as soon as they have accepted and the node has room."""
     submission = await desk.submit(caller, _read_pipeline(asked.pipeline), _read_wishes(asked))
     return await _answer(request, desk, caller, submission)
+
+
+@router.post("/jobs/estimate", operation_id="estimate_job", response_model=EstimateView)
+async def estimate_job(
+    asked: EstimateAsked, request: Request, desk: Desk, caller: Annotated[Caller, needs(Permission.PIPELINES_READ)]
+) -> Any:
+    """Say what a pipeline, or a part of it, would take at this node; no partner is asked and nothing is kept."""
+    wishes = Wishes(fresh=asked.fresh, fragment=_read_part(asked))
+    estimate, problems = await desk.estimate(caller, _read_pipeline(asked.pipeline), wishes)
+    if estimate is None:
+        return _answer_problems(request, problems)
+    return EstimateView.model_validate(msgspec.to_builtins(estimate))
 
 
 @router.post("/pipelines/{pipeline}/jobs", status_code=202, operation_id="run_pipeline", response_model=JobView)
@@ -406,11 +474,15 @@ def _read_pipeline(raw: dict[str, Any]) -> PipelineSpec:
         raise fault("pipeline.invalid", str(error)) from error
 
 
-def _read_wishes(asked: RunAsked) -> Wishes:
+def _read_part(asked: RunAsked | EstimateAsked) -> Fragment:
     if (asked.part == "all") != (asked.task == ""):
         raise fault("request.invalid", "`part` and `task` go together: only, from or to a task")
-    fragment = Fragment(asked.part, TaskName(asked.task))
-    return Wishes(asked.priority, asked.time_limit_s, asked.task_time_limit_s, fresh=asked.fresh, fragment=fragment)
+    return Fragment(asked.part, TaskName(asked.task))
+
+
+def _read_wishes(asked: RunAsked) -> Wishes:
+    limits = asked.time_limit_s, asked.task_time_limit_s
+    return Wishes(asked.priority, *limits, fresh=asked.fresh, fragment=_read_part(asked))
 
 
 async def _answer(request: Request, desk: JobDesk, caller: Caller, submission: Submission) -> Any:

@@ -3,14 +3,17 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from hanse.cli.estimates import draw_estimate
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_facts, draw_table, show
 from hanse.client import connect
 from hanse.client.resources import Approval
+from hanse.core.estimates import Estimate
 
 commands = typer.Typer(no_args_is_help=True, help="What waits for a decision, and what was decided.")
 rules = typer.Typer(no_args_is_help=True, help="What is approved without a person, within limits.")
@@ -229,6 +232,9 @@ def _draw(console: Console, approval: Approval) -> None:
             for f in figures
         ]
         draw_table(console, heads, rows, "")
+    if expected := details.get("estimate"):
+        console.print("\n[bold]What it takes here[/]")
+        draw_estimate(console, msgspec.convert(expected, Estimate))
     tasks = details.get("pipeline", {}).get("tasks", {})
     if tasks:
         console.print("\n[bold]Pipeline[/]")

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from hanse.cli.estimates import draw_estimate, range_text
 from hanse.cli.language import language
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.outcome import demand_success
@@ -68,6 +69,25 @@ def run(
             pipeline, priority=priority, time_limit_s=time_limit, task_time_limit_s=task_time_limit, **wishes
         )
         follow(client, job, watch=watch, as_json=as_json)
+
+
+@commands.command(epilog="Example: hanse job estimate risk.json")
+def estimate(
+    file: Annotated[Path, typer.Argument(help="A pipeline as JSON.", exists=True, dir_okay=False)],
+    only: Only = "",
+    begin: Begin = "",
+    until: Until = "",
+    fresh: Fresh = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a pipeline would take at this node, before it runs: time, bytes, memory, exact sums.
+
+    The figures are those of the components' cost models, corrected by what this node has measured. No partner is asked.
+    """
+    with connect(directory) as client:
+        found = client.estimate_job(read_pipeline(file), **read_wishes(only, begin, until, fresh=fresh))
+    show(found, as_json, lambda console: draw_estimate(console, found))
 
 
 @commands.command(epilog="Example: hanse job watch job-5f2c9a7d01b4e6c8")
@@ -251,6 +271,7 @@ def draw_job(console: Console, job: Job) -> None:
     facts += [("priority", str(job.priority))] + ([("repeats", job.retry_of)] if job.retry_of else [])
     facts += [("pipeline", f"{job.pipeline}, version {job.pipeline_version}")] if job.pipeline else []
     facts += [("part", job.fragment)] if job.fragment else []
+    facts += [("estimate", range_text(job.estimate.seconds, seconds_text))] if job.estimate else []
     draw_facts(console, facts)
     _draw_waiting(console, job)
     console.print()

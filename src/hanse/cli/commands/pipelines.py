@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from hanse.cli.commands.jobs import Begin, Fresh, Only, Until, Watch, follow, read_pipeline, read_wishes
+from hanse.cli.estimates import draw_estimate
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_facts, draw_table, say_json, show
 from hanse.client import Client, connect
@@ -129,17 +130,20 @@ def diff(
 
 @commands.command(epilog="Example: hanse pipeline check risk.json")
 def check(file: File, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
-    """Say what is wrong with a pipeline before any data is touched. Exit code 1 when there are problems."""
+    """Say what is wrong with a pipeline before any data is touched, or what it would take. Exit code 1 for problems."""
     spec = read_pipeline(file)
     with connect(directory) as client:
         problems = client.check_pipeline(spec)
+        expected = None if problems or as_json else client.estimate_job(spec)
     rows = [(found.task or "", found.message, found.remedy or "") for found in problems]
     heads = ("task", "what", "what helps")
-    show(
-        problems,
-        as_json,
-        lambda console: draw_table(console, heads, rows, "It is sound, as far as this node can tell."),
-    )
+
+    def draw(console: Console) -> None:
+        draw_table(console, heads, rows, "It is sound, as far as this node can tell.")
+        if expected is not None:
+            draw_estimate(console, expected)
+
+    show(problems, as_json, draw)
     if problems:
         raise typer.Exit(1)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from hanse.control.approvals import service as approvals
 from hanse.control.approvals.tables import Approval, Kind, State
 from hanse.control.derived.reading import names_behind
+from hanse.control.estimates import service as estimates
 from hanse.control.grants.service import resolve
 from hanse.control.jobs import spending
 from hanse.control.jobs.lineage import DATASET, all_datasets_of, datasets_of, settings_of
@@ -63,6 +64,7 @@ def ask(session: Session, directory: Path, requester: str, job: Job, check: Pipe
             "learns": msgspec.to_builtins(check.learns),
             "uses": _uses(job),
             "disclosure": [figure._asdict() for figure in figures],
+            "estimate": msgspec.to_builtins(estimates.find(session, job.id)),
         },
         project=job.project,
         organisation="" if job.me == GUEST else job.guest,
@@ -107,7 +109,8 @@ def _foresee(session: Session, directory: Path, job: Job, check: PipelineCheck) 
     for name in _behind(session, all_datasets_of(job.spec, job.me)):
         use = resolve(session, directory, name, job.project, now())
         read = ((task, datasets_of(job.spec, job.me, TaskName(task.name))) for task in check.tasks)
-        planned = sum(task.queries for task, names in read if name in _behind(session, names))
+        run = ((task, names) for task, names in read if task.name not in job.reuse)
+        planned = sum(task.queries for task, names in run if name in _behind(session, names))
         told, rows = spending.used(session, use.snapshot.dataset.id, job.guest), use.snapshot.version.rows
         figure = (told + planned) * math.e / max(rows, 1)
         figures.append(Foreseen(name, rows, planned, told, figure, use.grant.disclosure_limit))

@@ -22,6 +22,8 @@ from hanse.control.access.permissions import Permission
 from hanse.control.approvals import service as approvals
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
+from hanse.control.estimates import service as estimates
+from hanse.control.estimates.service import Foreseen
 from hanse.control.grants.service import find_grant
 from hanse.control.jobs import approving, clauses, proposals, reuse, service, shares, spending
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey
@@ -40,10 +42,11 @@ from hanse.control.jobs.states import advance, has_ended
 from hanse.control.jobs.streams import Streams
 from hanse.control.jobs.tables import NORMAL, Job, JobEvent, Participant
 from hanse.control.jobs.views import JobView, view_job
-from hanse.control.jobs.wishes import PLAIN, Wishes, change_priority, check_wishes
+from hanse.control.jobs.wishes import PLAIN, Wishes, change_priority, check_wishes, refuse_overrun
 from hanse.control.jobs.workshop import AttemptSocket, Workshop
 from hanse.control.outbox import service as outbox
 from hanse.core import threads
+from hanse.core.estimates import Estimate
 from hanse.core.events import Event
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import GrantId, JobId, OrganisationId, TaskName, new_id
@@ -95,12 +98,20 @@ class Submission(NamedTuple):
     problems: tuple[JobProblem, ...] = ()
 
 
+class Estimation(NamedTuple):
+    """What a pipeline would take, or the problems that keep it from being run."""
+
+    estimate: Estimate | None
+    problems: tuple[JobProblem, ...] = ()
+
+
 class Examined(NamedTuple):
-    """What a party finds of a proposal: what is in its way, how it would run, what need not run again."""
+    """What a party finds of a proposal: what is in its way, how it would run, what is reused, what it takes."""
 
     problems: tuple[JobProblem, ...] = ()
     check: PipelineCheck = PipelineCheck((), ())
     reused: Reused = {}  # noqa: RUF012 (a tuple, and nobody writes into it)
+    foreseen: Foreseen | None = None
 
 
 Choose = Callable[
@@ -190,14 +201,13 @@ class JobDesk:
         catalogue = await self.planner.describe()
         known = {card.name: card.version for card in catalogue.components}
         search = Search(caller, part, wishes.retry_of if wishes.resume else None)
-        problems, check, reused = await self._examine(
-            proposal, None if wishes.fresh else partial(reuse.find, search=search)
-        )
+        found = await self._examine(proposal, None if wishes.fresh else partial(reuse.find, search=search))
+        problems = found.problems or refuse_overrun(found.foreseen, wishes, self._rules)
         if problems:
             return Submission(None, problems)
-        versions = {task.component: known.get(task.component, task.version) for task in check.tasks}
+        versions = {task.component: known.get(task.component, task.version) for task in found.check.tasks}
         job = await self._write(
-            lambda session: self._open(session, caller, wishes, proposal._replace(versions=versions), check, reused)
+            lambda session: self._open(session, caller, wishes, proposal._replace(versions=versions), found)
         )
         self._scheduler.wake()
         async with self.bell.listen(job.id) as heard:
@@ -244,6 +254,14 @@ class JobDesk:
 
     async def _draft(self, caller: Caller, permission: Permission, spec: PipelineSpec) -> Proposal:
         return await self._read(lambda session: proposals.draft(session, caller, permission, self._me, spec))
+
+    async def estimate(self, caller: Caller, spec: PipelineSpec, wishes: Wishes = PLAIN) -> Estimation:
+        """Return what a pipeline, or a part of it, would take at this node; nothing is kept, no partner is asked."""
+        part = cut(spec, wishes.fragment)
+        proposal = await self._draft(caller, Permission.PIPELINES_READ, part.spec)
+        search = Search(caller, part)
+        found = await self._examine(proposal, None if wishes.fresh else partial(reuse.find, search=search))
+        return Estimation(None if found.foreseen is None else found.foreseen.estimate, found.problems)
 
     async def get(self, job: JobId) -> Job:
         """Return a job's row. Raises `job.unknown`."""
@@ -338,9 +356,10 @@ class JobDesk:
         await self._read(lambda session: proposals.demand_parties(session, self._me, guest, proposal))
         await self._read(lambda session: service.demand_room(session, guest))
         async with self._examining[guest]:
-            problems, check, reused = await self._examine(proposal, partial(_agree, offered=said.reuse))
+            found = await self._examine(proposal, partial(_agree, offered=said.reuse))
+        problems = found.problems
         if not problems:
-            await self._write(lambda session: self._accept(session, guest, said.job, proposal, check, reused))
+            await self._write(lambda session: self._accept(session, guest, said.job, proposal, found))
         elif (left_out := self._rejected.admit(guest)) is not None:
             await self._write(lambda session: self._reject(session, guest, said.job, proposal, problems, left_out))
         self.bell.ring(said.job)
@@ -470,7 +489,8 @@ class JobDesk:
 
     async def _examine(self, proposal: Proposal, choose: "Choose | None" = None) -> "Examined":
         """Say what is in the way of a proposal; without problems, also what `choose` takes from earlier jobs."""
-        look = await self._read(lambda session: proposals.look(session, self._directory, proposal))
+        threads = self._premises.limits.threads
+        look = await self._read(lambda session: proposals.look(session, self._directory, proposal, threads))
         if look.problems:
             return Examined(look.problems)
         check = await self.planner.check(look.question)
@@ -489,7 +509,13 @@ class JobDesk:
         reused, missing = choose(session, self._directory, proposal, check.tasks) if choose else nothing
         run = tuple(task for task in check.tasks if task.name not in reused)
         refused = missing or spending.foresee(session, self._directory, plan._replace(tasks=run))
-        return Examined(refused, check, reused)
+        if refused:
+            return Examined(refused, check, reused)
+
+        def round_trip_s(party: PartyId) -> float:
+            return self._partners.round_trip_s(proposal.parties[party])
+
+        return Examined((), check, reused, estimates.foresee(session, proposal.me, check, reused, round_trip_s))
 
     def _open(
         self,
@@ -497,18 +523,20 @@ class JobDesk:
         caller: Caller,
         wishes: Wishes,
         proposal: Proposal,
-        check: PipelineCheck,
-        reused: Reused,
+        found: "Examined",
     ) -> Job:
+        check = found.check
         job = _describe_job(wishes.job or JobId(new_id("job")), self._me, proposal, check)
         job.owner, job.priority, job.retry_of = caller.person, wishes.priority, wishes.retry_of
         job.pipeline, job.pipeline_version = wishes.pipeline, wishes.pipeline_version
-        job.fragment, job.reuse = str(wishes.fragment), reused
+        job.fragment, job.reuse = str(wishes.fragment), found.reused
         job.time_limit_s = wishes.time_limit_s or self._rules.time_limit_s
         job.task_time_limit_s = wishes.task_time_limit_s or self._rules.task_time_limit_s
         service.open_job(session, job, proposal.parties, check)
         details = {} if job.retry_of is None else {"retry_of": job.retry_of}
         audit.append(session, caller.id, "job.start", job.id, name=job.name, project=job.project, **details)
+        if found.foreseen is not None:
+            estimates.keep(session, job.id, found.foreseen)
         approving.ask(session, self._directory, caller.person, job, check)
         note_decision(session, job.id, GUEST, approving.decision_of(session, job))
         self._members[job.id] = frozenset(proposal.parties.values())
@@ -520,16 +548,17 @@ class JobDesk:
         guest: OrganisationId,
         job_id: JobId,
         proposal: Proposal,
-        check: PipelineCheck,
-        reused: Reused,
+        found: "Examined",
     ) -> None:
         if session.get(Job, job_id) is not None:
             return
         service.demand_room(session, guest)
-        job = _describe_job(job_id, guest, proposal, check)
-        job.reuse = reused
-        service.open_job(session, job, proposal.parties, check)
-        approval = approving.ask(session, self._directory, guest, job, check)
+        job = _describe_job(job_id, guest, proposal, found.check)
+        job.reuse = found.reused
+        service.open_job(session, job, proposal.parties, found.check)
+        if found.foreseen is not None:
+            estimates.keep(session, job.id, found.foreseen)
+        approval = approving.ask(session, self._directory, guest, job, found.check)
         told = {"name": job.name, "project": job.project, "approval": approval.id, "state": approval.state}
         audit.append(session, guest, "job.accept", job.id, **told)
         self._members[job.id] = frozenset(proposal.parties.values())

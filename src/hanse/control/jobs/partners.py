@@ -20,6 +20,11 @@ class Correspondence:
         """Say whether there is a link to that node now."""
         return self._peers.link(organisation).connected
 
+    def round_trip_s(self, organisation: OrganisationId) -> float:
+        """Return how long a byte to that node and back takes, as measured; 0 when there is no link."""
+        state = self._peers.link(organisation)
+        return (state.latency_median_ms or state.latency_ms or 0.0) / 1e3
+
     async def ask(self, organisation: OrganisationId, request: JobRequest, *, timeout_s: float) -> JobReply:
         """Return a node's reply. Raises HanseError: `peer.unreachable`, what that node said, or `peer.unreadable`."""
         payload = await self._peers.call(organisation, msgspec.msgpack.encode(request), timeout_s=timeout_s)

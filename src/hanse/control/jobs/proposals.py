@@ -1,5 +1,6 @@
 """Whether this house can take part in a job: its members, its grants, its models, its own catalogue's word."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
-from hanse.control.derived.reading import is_derived, open_reading
+from hanse.control.derived.reading import Reading, is_derived, open_reading
+from hanse.control.grants.service import list_offers
 from hanse.control.jobs.lineage import DATASET, all_datasets_of, models_of, settings_of
 from hanse.control.models.service import demand_same_sides, get_model
 from hanse.control.organisations import service as organisations
 from hanse.control.projects import service as projects
+from hanse.core.costs import Size
 from hanse.core.errors import advise
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import OrganisationId, ProjectId, TaskName
@@ -76,12 +79,14 @@ def demand_parties(session: Session, me: OrganisationId, guest: OrganisationId, 
         organisations.demand_active(session, guest)
 
 
-def look(session: Session, directory: Path, proposal: Proposal) -> "Look":
-    """Return what this house's rows say about a proposal. `directory` is the node's."""
-    schemas, problems = _read_grants(session, directory, proposal)
+def look(session: Session, directory: Path, proposal: Proposal, threads: int = 1) -> "Look":
+    """Return what this house's rows say about a proposal. `directory` is the node's, `threads` those of an attempt."""
+    readings, problems = _read_grants(session, directory, proposal)
+    schemas = {name: reading.schema for name, reading in readings.items()}
     components, more = _read_models(session, proposal)
     strangers = _list_strangers(session, proposal)
-    question = CheckPipeline(proposal.spec, proposal.me, schemas, proposal.versions, components)
+    sizes = _list_sizes(session, proposal, readings)
+    question = CheckPipeline(proposal.spec, proposal.me, schemas, proposal.versions, components, sizes, threads)
     return Look((*strangers, *problems, *more)[:MOST], question)
 
 
@@ -119,21 +124,37 @@ def _list_strangers(session: Session, proposal: Proposal) -> list[JobProblem]:
     return problems
 
 
-def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple[dict[str, Schema], list[JobProblem]]:
-    schemas: dict[str, Schema] = {}
+def _list_sizes(
+    session: Session, proposal: Proposal, readings: Mapping[str, Reading]
+) -> dict[PartyId, dict[str, Size]]:
+    """Return how large datasets are: this party's own, and those that partners have offered to the project."""
+    parties = {organisation: party for party, organisation in proposal.parties.items()}
+    sizes: dict[PartyId, dict[str, Size]] = {}
+    for offer in list_offers(session, proposal.project):
+        if offer.organisation in parties:
+            size = Size(offer.rows, len(offer.schema.names) - 1)
+            sizes.setdefault(parties[offer.organisation], {})[offer.dataset] = size
+    sizes[proposal.me] = {
+        name: Size(reading.artefact.rows or 0, len(reading.schema.names) - 1) for name, reading in readings.items()
+    }
+    return sizes
+
+
+def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple[dict[str, Reading], list[JobProblem]]:
+    readings: dict[str, Reading] = {}
     problems = []
     for name in all_datasets_of(proposal.spec, proposal.me):
         tasks = _tasks_reading(proposal, name)
         try:
-            schemas[name] = open_reading(session, directory, name, proposal.project, now()).schema
+            readings[name] = open_reading(session, directory, name, proposal.project, now())
         except HanseError as error:
             problems += [_describe(error, proposal.me, task, name) for task in tasks]
     problems += _list_mixed(proposal)
-    for task, absent in _list_ungranted(proposal, schemas):
+    for task, absent in _list_ungranted(proposal, {name: reading.schema for name, reading in readings.items()}):
         message = f"{', '.join(absent)} of dataset {settings_of(proposal.spec.tasks[task], proposal.me)[DATASET]!r} "
         remedy = "use columns that are granted, or ask the owner for these: `hanse grant add`"
         problems.append(report_problem(proposal.me, task, f"{message}is granted to nobody in this project", remedy))
-    return schemas, problems
+    return readings, problems
 
 
 def _list_mixed(proposal: Proposal) -> list[JobProblem]:

@@ -64,6 +64,10 @@ class Partners(Protocol):
         """Say whether there is a link to that node now."""
         ...
 
+    def round_trip_s(self, organisation: OrganisationId) -> float:
+        """Return how long a byte to that node and back takes; 0 when there is no link."""
+        ...
+
 
 OrderOwn = Callable[[JobId, TaskName, int, JobId | None], Awaitable[AttemptStanding]]
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hanse.control.datasets.keeping import folder_of
 from hanse.control.derived.reading import Reading, open_reading
+from hanse.control.estimates import service as estimates
 from hanse.control.grants import enforcement
 from hanse.control.grants.service import Use
 from hanse.control.jobs import approving, reuse, service
@@ -24,12 +25,13 @@ from hanse.control.jobs.states import advance, append_event, has_ended, open_row
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task, Workplace
 from hanse.control.models.service import REFERENCE, demand_same_sides, get_model
 from hanse.core.clauses import strictest
+from hanse.core.costs import Figures
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import DatasetId, JobId, ModelVersionId, OrganisationId, TaskName
 from hanse.core.job_messages import AttemptStanding
 from hanse.core.roles import PartyId
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits, Terms
-from hanse.core.times import later, now
+from hanse.core.times import later, now, parse_time
 
 SILENT_S = 30.0
 """A node process that has said nothing for this long is dead: its attempts are given up."""
@@ -140,7 +142,18 @@ def conclude(session: Session, key: AttemptKey, result: AttemptResult | None, tr
         if row.state == "ordered":
             advance(session, row, "running")
         advance(session, row, "succeeded")
+        if row.number == 1:
+            estimates.measure(session, job.id, row.task, figures_of(row))
     tell_guest(session, job, row)
+
+
+def figures_of(row: Attempt) -> Figures:
+    """Return what an attempt that has ended took, from the start of its process on."""
+    seconds = 0.0
+    if row.started_at is not None and row.ended_at is not None:
+        seconds = (parse_time(row.ended_at) - parse_time(row.started_at)).total_seconds()
+    sent, received = sum(row.bytes_sent.values()), sum(row.bytes_received.values())
+    return Figures(max(seconds, row.seconds), sent, received, row.peak_memory_bytes)
 
 
 def fail_share(session: Session, key: AttemptKey, error: HanseError) -> None:

@@ -8,11 +8,13 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hanse.control.estimates import service as estimates
 from hanse.control.grants.service import resolve
 from hanse.control.jobs import service, spending
 from hanse.control.jobs.decisions import ATTEMPTS
 from hanse.control.jobs.lineage import all_datasets_of
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
+from hanse.core.estimates import Estimate
 from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import JobId, TaskName
 from hanse.core.job_messages import JobProblem
@@ -122,6 +124,7 @@ class JobView(msgspec.Struct, frozen=True):
     tasks: tuple[TaskView, ...] = ()
     used: UseView = UseView()
     disclosure: tuple[DisclosureView, ...] = ()
+    estimate: Estimate | None = None
 
 
 def view_job(session: Session, directory: Path, job: Job) -> JobView:
@@ -142,6 +145,7 @@ def view_job(session: Session, directory: Path, job: Job) -> JobView:
         ),
         disclosure=_view_disclosure(session, directory, job),
         used=_add_use(own),
+        estimate=estimates.find(session, job.id),
         retried_as=tuple(session.scalars(retries)),
     )
 

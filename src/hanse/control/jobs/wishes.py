@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
+from hanse.control.estimates.service import Foreseen
 from hanse.control.jobs import service
 from hanse.control.jobs.fragments import WHOLE, Fragment
 from hanse.control.jobs.queue import Rules
@@ -14,6 +15,8 @@ from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import NORMAL
 from hanse.core.faults import fault
 from hanse.core.ids import JobId, PipelineId
+from hanse.core.job_messages import JobProblem, report_problem
+from hanse.core.roles import GUEST
 
 
 class Wishes(NamedTuple):
@@ -38,6 +41,9 @@ class Wishes(NamedTuple):
 
 PLAIN = Wishes()
 
+ENOUGH = 3
+"""So many measurements of a task make its estimate good enough to refuse by."""
+
 
 def check_wishes(caller: Caller, wishes: Wishes, rules: Rules) -> None:
     """Raise `access.denied` for more urgency than the caller may ask for, `job.limit` for more time than there is."""
@@ -45,6 +51,28 @@ def check_wishes(caller: Caller, wishes: Wishes, rules: Rules) -> None:
     for asked, most in ((wishes.time_limit_s, rules.time_limit_s), (wishes.task_time_limit_s, rules.task_time_limit_s)):
         if most and asked > most:
             raise fault("job.limit", f"{asked} s are asked for, this node gives at most {most} s")
+
+
+def refuse_overrun(foreseen: Foreseen | None, wishes: Wishes, rules: Rules) -> tuple[JobProblem, ...]:
+    """Return a problem where a job, by what this node has measured, takes longer than it may; models refuse nothing."""
+    if foreseen is None:
+        return ()
+    estimate = foreseen.estimate
+    limit_s, task_limit_s = (
+        wishes.time_limit_s or rules.time_limit_s,
+        wishes.task_time_limit_s or rules.task_time_limit_s,
+    )
+    measured = [task for task in estimate.tasks if task.history >= ENOUGH and not task.reused]
+    slow = [task for task in measured if task_limit_s and task.seconds.least > task_limit_s]
+    problems = [_refuse(task.task, task.seconds.least, task_limit_s) for task in slow]
+    if limit_s and estimate.history >= ENOUGH and estimate.seconds.least > limit_s:
+        problems.append(_refuse("", estimate.seconds.least, limit_s))
+    return tuple(problems)
+
+
+def _refuse(task: str, least_s: float, limit_s: int) -> JobProblem:
+    message = f"by what this node has measured it takes at least {least_s:.0f} s, and may take {limit_s} s"
+    return report_problem(GUEST, task, message, "use fewer rows or rounds, or start it with a longer time limit")
 
 
 def change_priority(session: Session, caller: Caller, job: JobId, priority: int) -> None:
