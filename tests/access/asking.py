@@ -85,6 +85,7 @@ ASKS: dict[str, Ask] = {
     "change_user": Ask({"email": "new@bank.example"}),
     "check_link": Ask({"target": "nobody"}),
     "check_pipeline": Ask({"pipeline": PIPELINE}),
+    "estimate_job": Ask({"pipeline": PIPELINE}),
     "choose_password": Ask({"code": "not-a-code", "password": PASSWORD}),
     "comment_pipeline": Ask({"text": "well"}),
     "compare_dataset_versions": Ask(query="old=1&new=2"),
