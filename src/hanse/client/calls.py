@@ -218,7 +218,7 @@ def read_dataset(
 
 
 def add_source(name: str, kind: str, password: str, **where: Any) -> Call[Source]:
-    """Keep a source: `where` is host, port, database, user, tls, ca."""
+    """Keep a source: `where` is host, port, database, user, tls, ca, region."""
     return Call("POST", "/v1/sources", Source, {"name": name, "kind": kind, "password": password, **where})
 
 

@@ -257,7 +257,10 @@ class Upload(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A database that datasets are read from, without its password. `tested`: servers of its kind are in our tests."""
+    """A database or store that datasets are read from, without its password.
+
+    `tested`: servers of its kind are in our tests.
+    """
 
     id: str
     name: str
@@ -269,6 +272,7 @@ class Source(msgspec.Struct, frozen=True):
     user: str
     tls: str
     ca: str = ""
+    region: str = ""
     tested: bool = False
     created_at: str = ""
     changed_at: str = ""

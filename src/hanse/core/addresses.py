@@ -31,6 +31,11 @@ class Allowed(NamedTuple):
             return any(network.num_addresses == 1 and address in network for network in self.networks)
         return any(address in network for network in self.networks)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What `read_allowed` reads to this again."""
+        return (*map(str, self.networks), *sorted(self.names))
+
     def names_host(self, host: str) -> bool:
         return host in self.names or any(host.endswith(name) for name in self.names if name.startswith("."))
 

@@ -1801,6 +1801,12 @@ The source has no such table.
 List the tables that its user sees.
 请查看该用户可见的表。
 
+422 source.objects
+The objects of the store do not fit together.
+存储中的对象不能合并为一张表。
+Name one object, or a folder whose files have the same columns and stay as they are while they are read.
+请指定单个对象，或列相同且读取期间不变的目录。
+
 422 source.password
 The source does not accept the user and password.
 数据源不接受该用户名或密码。

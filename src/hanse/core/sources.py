@@ -1,4 +1,4 @@
-"""Databases that tables are read from: the kinds, what the node keeps of one, and the orders to its reader process.
+"""Databases and stores that tables are read from: the kinds, what the node keeps of one, the orders to its reader.
 
 An order goes to `python -m hanse.runtime source` (or `ingest`) over standard input, because it holds a password.
 """
@@ -7,9 +7,20 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-Family = Literal["postgresql", "mysql", "dameng"]
+Family = Literal["postgresql", "mysql", "dameng", "s3", "webhdfs"]
 SourceKind = Literal[
-    "postgresql", "opengauss", "gaussdb", "kingbase", "mysql", "mariadb", "oceanbase", "tidb", "goldendb", "dameng"
+    "postgresql",
+    "opengauss",
+    "gaussdb",
+    "kingbase",
+    "mysql",
+    "mariadb",
+    "oceanbase",
+    "tidb",
+    "goldendb",
+    "dameng",
+    "s3",
+    "webhdfs",
 ]
 Tls = Literal["verify", "require", "off"]
 """`verify`: the server's certificate and name are checked. `require`: encrypted, to whoever answers. `off`: plain."""
@@ -24,6 +35,11 @@ class Kind(NamedTuple):
     port: int
     tested: bool = False
 
+    @property
+    def is_store(self) -> bool:
+        """Whether it holds objects (files under names) and no tables; its reader needs no driver."""
+        return self.family in ("s3", "webhdfs")
+
 
 KINDS: dict[SourceKind, Kind] = {
     "postgresql": Kind("postgresql", "psycopg", "", 5432, tested=True),
@@ -36,14 +52,21 @@ KINDS: dict[SourceKind, Kind] = {
     "tidb": Kind("mysql", "pymysql", "mysql", 4000),
     "goldendb": Kind("mysql", "pymysql", "mysql", 3306),
     "dameng": Kind("dameng", "dmPython", "dameng", 5236),
+    "s3": Kind("s3", "", "", 443, tested=True),
+    "webhdfs": Kind("webhdfs", "", "", 9870),
 }
 
 Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?$", max_length=253)]
 Word = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=128)]
+Key = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=1024)]
 
 
 class SourceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where a database is and who we are there; the password is kept apart. `ca` is PEM, empty: the system's."""
+    """Where a source is and who we are there; the password is kept apart. `ca` is PEM, empty: the system's.
+
+    Of an S3 store, `database` is the bucket (empty: the host's name begins with it), `user` the access key's id, the
+    password its secret, `region` what it signs for. Of WebHDFS, `database` is the folder below which objects are read.
+    """
 
     kind: SourceKind
     host: Host
@@ -52,19 +75,21 @@ class SourceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     user: Word
     tls: Tls = "verify"
     ca: Annotated[str, msgspec.Meta(max_length=1 << 18)] = ""
+    region: Word = ""
 
 
 class TableName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table or view, as the server's catalogue calls it."""
+    """A table or view, as the server's catalogue calls it; of a store an object, or all below a name with `/`."""
 
     schema: Word
-    name: Word
+    name: Key
 
 
 class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What an ingest reads instead of a file: a table, or the rows of one SELECT. It names no password.
 
-    `addresses` are those that the host's name had when the control plane judged them: only they are dialled.
+    `addresses` are those that the host's name had when the control plane judged them: only they are dialled. Where the
+    protocol leads to other hosts (WebHDFS), they are judged by `allowed`, what the setting `outbound_allow` says.
     """
 
     source: SourceSpec
@@ -73,6 +98,7 @@ class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     query: Annotated[str, msgspec.Meta(max_length=1 << 16)] = ""
     connect_s: float = 10.0
     statement_s: float = 3600.0
+    allowed: tuple[str, ...] = ()
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,8 +9,8 @@ import time
 import msgspec
 
 from hanse.core.faults import Fault, HanseError
-from hanse.core.sources import Answer, Order
-from hanse.runtime.readers.databases import opened
+from hanse.core.sources import KINDS, Answer, Order
+from hanse.runtime.readers import databases, stores
 
 
 def main() -> int:
@@ -27,7 +27,6 @@ def main() -> int:
 def look(order: Order) -> Answer:
     """Open the source and list its tables. Raises `source.*`."""
     began = time.monotonic()
-    with opened(order.reader, order.password) as database:
-        return Answer(
-            database.server(), tuple(database.tables(order.most)), database.encrypted(), time.monotonic() - began
-        )
+    of = stores if KINDS[order.reader.source.kind].is_store else databases
+    with of.opened(order.reader, order.password) as source:
+        return Answer(source.server(), tuple(source.tables(order.most)), source.encrypted(), time.monotonic() - began)

@@ -34,10 +34,10 @@ Policy = Literal["same", "extend", "force"]
 
 
 class TableAsked(Asked):
-    """A table or view of a source."""
+    """A table or view of a source; of a store an object, or with `/` at its end all objects below it."""
 
     space: str = Field("", max_length=128)
-    name: str = Field(max_length=128)
+    name: str = Field(max_length=1024)
 
 
 class DatasetAsked(Asked):

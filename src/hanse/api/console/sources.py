@@ -1,4 +1,4 @@
-"""Databases that this organisation's datasets are read from."""
+"""Databases and stores that this organisation's datasets are read from."""
 
 from typing import Annotated
 
@@ -27,7 +27,11 @@ Secret = Annotated[SecretStr, Field(max_length=1024)]
 
 
 class SourceAsked(Asked):
-    """A port of 0 is the kind's own. `tls`: verify (certificate and name), require (encrypted only), off."""
+    """A port of 0 is the kind's own. `tls`: verify (certificate and name), require (encrypted only), off.
+
+    Of an S3 store, `database` is the bucket (empty: the host's name begins with it), `user` the access key's id and
+    `password` its secret. Of WebHDFS, `database` is a folder; without a password the user is only named.
+    """
 
     name: Title
     kind: SourceKind
@@ -38,6 +42,7 @@ class SourceAsked(Asked):
     password: Secret
     tls: Tls = "verify"
     ca: Pem = ""
+    region: Word = ""
 
 
 class SourceChangeAsked(Asked):
@@ -50,6 +55,7 @@ class SourceChangeAsked(Asked):
     password: Secret | None = None
     tls: Tls | None = None
     ca: Pem | None = None
+    region: Word | None = None
 
 
 class DataSourceView(BaseModel):
@@ -65,6 +71,7 @@ class DataSourceView(BaseModel):
     user: str
     tls: Tls
     ca: str
+    region: str
     tested: bool
     created_at: str
     changed_at: str
@@ -72,7 +79,7 @@ class DataSourceView(BaseModel):
 
 
 class SourceTableView(BaseModel):
-    """A table or view as the source's catalogue calls it; its column `schema` is `space` here."""
+    """A table or view as the source's catalogue calls it; of a store, an object or (with `/` at its end) a folder."""
 
     space: str
     name: str
@@ -164,6 +171,7 @@ def _view(source: Source) -> DataSourceView:
         user=spec.user,
         tls=spec.tls,
         ca=spec.ca,
+        region=spec.region,
         tested=KINDS[spec.kind].tested,
         created_at=source.created_at,
         changed_at=source.changed_at,

@@ -93,14 +93,17 @@ def read(
     source: Annotated[str, typer.Option(help="A source: hanse source list.", metavar="NAME")],
     id_column: IdColumn,
     table: Annotated[str | None, typer.Option(help="A table of it: hanse source tables.", metavar="TABLE")] = None,
+    of_store: Annotated[
+        str, typer.Option("--object", help="Of a store: an object, or a folder with / at its end.", metavar="NAME")
+    ] = "",
     query: Annotated[str, typer.Option(help="Or one SELECT, which changes nothing.", metavar="SELECT")] = "",
     label: Label = None,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
-    """Register a table of a database, or the rows of a query."""
-    space, _, last = (table or "").rpartition(".")
-    wanted = SourceTable(space, last) if table else None
+    """Register a table of a database, the rows of a query, or objects of a store."""
+    space, _, last = ("", "", of_store) if of_store else (table or "").rpartition(".")
+    wanted = SourceTable(space, last) if last else None
     with connect(directory) as client:
         dataset = client.read_dataset(name, source, id_column, label, table=wanted, query=query)
     show(dataset, as_json, lambda console: draw_dataset(console, dataset))

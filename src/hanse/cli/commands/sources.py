@@ -1,4 +1,4 @@
-"""`hanse source`: databases that datasets are read from."""
+"""`hanse source`: databases and stores that datasets are read from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from hanse.client import connect
 from hanse.client.resources import Source
 from hanse.core.sources import KINDS
 
-commands = typer.Typer(no_args_is_help=True, help="Databases that datasets are read from.")
+commands = typer.Typer(no_args_is_help=True, help="Databases and stores that datasets are read from.")
 
 Name = Annotated[str, typer.Argument(help="A source: hanse source list.", metavar="SOURCE")]
 
@@ -24,11 +24,12 @@ def add(
     name: Annotated[str, typer.Argument(help="What the source is to be called.")],
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(KINDS)}.")],
     host: Annotated[str, typer.Option(help="Where it is; see the setting outbound_allow.")],
-    database: Annotated[str, typer.Option(help="The database.")],
-    user: Annotated[str, typer.Option(help="A user who may only read.")],
+    database: Annotated[str, typer.Option(help="The database; of s3 the bucket, of webhdfs a folder.")],
+    user: Annotated[str, typer.Option(help="A user who may only read; of s3 the access key's id.")],
     port: Annotated[int, typer.Option(help="0: the kind's own.", min=0, max=65535)] = 0,
     tls: Annotated[str, typer.Option(help="verify, require or off.")] = "verify",
     ca: Annotated[Path | None, typer.Option(help="PEM file of who signed its certificate.", exists=True)] = None,
+    region: Annotated[str, typer.Option(help="Of s3: what requests are signed for; us-east-1 if not said.")] = "",
     password_file: Annotated[Path | None, typer.Option(help="Its first line is the password.", exists=True)] = None,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
@@ -37,6 +38,7 @@ def add(
     password = _password(password_file)
     pem = "" if ca is None else ca.read_text("utf-8")
     where = {"host": host, "port": port, "database": database, "user": user, "tls": tls, "ca": pem}
+    where |= {"region": region} if region else {}
     with connect(directory) as client:
         source = client.add_source(name, kind, password, **where)
     show(source, as_json, lambda console: draw_source(console, source))
@@ -94,10 +96,10 @@ def try_source(name: Name, directory: Directory = DEFAULT_DIRECTORY, as_json: As
 
 @commands.command(epilog="Example: hanse source tables core")
 def tables(name: Name, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
-    """List the tables and views that the source's user sees."""
+    """List the tables and views that the source's user sees; of a store, its folders and objects."""
     with connect(directory) as client:
         found = client.source_tables(name)
-    rows = [(f"{table.space}.{table.name}",) for table in found]
+    rows = [(f"{table.space}.{table.name}" if table.space else table.name,) for table in found]
     show(found, as_json, lambda console: draw_table(console, ("table",), rows, "Its user sees no table."))
 
 
@@ -117,5 +119,5 @@ def _password(file: Path | None) -> str:
 
 def draw_source(console: Console, source: Source) -> None:
     """Show a source; its password is not there to be shown."""
-    facts = "id name owner kind host port database user tls created_at changed_at tested_at".split()
+    facts = "id name owner kind host port database user tls region created_at changed_at tested_at".split()
     draw_facts(console, [(fact.replace("_at", ""), getattr(source, fact)) for fact in facts])

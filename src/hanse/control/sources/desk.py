@@ -37,7 +37,7 @@ class SourceDesk:
         password = unseal(self.directory, source.secret, sources.purpose(source.id)).decode()
         spec = source.spec
         addresses = tuple(resolve_allowed(spec.host, spec.port, self.allowed))
-        return Order(Reader(spec, addresses, table, query), password)
+        return Order(Reader(spec, addresses, table, query, allowed=self.allowed.words), password)
 
     async def look(self, caller: Caller, name: str, most: int = 1000) -> Answer:
         """Open a source and list at most `most` of its tables. Raises `source.*`, `address.*`."""

@@ -7,6 +7,7 @@ the server's words about syntax and names, since other messages quote values.
 import importlib
 import re
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import ColumnType
-from hanse.core.sources import KINDS, Reader, TableName
+from hanse.core.sources import KINDS, Reader, SourceSpec, TableName
 
 ROWS_AT_ONCE = 5000
 FORBIDDEN = re.compile(
@@ -86,6 +87,17 @@ def dial(reader: Reader) -> socket.socket:
         except OSError as error:
             problem = fault("source.refused", f"{where} ({address}): {error.strerror or 'no connection'}")
     raise problem or fault("address.unknown", f"{where} has no address")
+
+
+def tls_context(source: SourceSpec) -> ssl.SSLContext | None:
+    """Return how a line to a source is encrypted; None: it is not."""
+    if source.tls == "off":
+        return None
+    context = ssl.create_default_context(cadata=source.ca or None)
+    if source.tls == "require":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def query_of(database: Opened, reader: Reader) -> str:

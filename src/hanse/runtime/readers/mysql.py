@@ -17,8 +17,8 @@ from pymysql.cursors import SSCursor
 
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import ColumnType
-from hanse.core.sources import Reader, SourceSpec, TableName
-from hanse.runtime.readers.databases import ROWS_AT_ONCE, Rows, dial
+from hanse.core.sources import Reader, TableName
+from hanse.runtime.readers.databases import ROWS_AT_ONCE, Rows, dial, tls_context
 
 _F = FIELD_TYPE
 TYPES: dict[ColumnType, frozenset[int]] = {
@@ -95,7 +95,7 @@ def opened(reader: Reader, password: str) -> Iterator[Opened]:
         password=password,
         database=source.database,
         charset="utf8mb4",
-        ssl=_context(source),
+        ssl=tls_context(source),
         ssl_disabled=source.tls == "off",
         local_infile=False,
         auth_plugin_map={} if source.tls == "verify" else {b"mysql_clear_password": Refusal},
@@ -136,16 +136,6 @@ class Refusal:
 
     def authenticate(self, _packet: Any) -> Any:
         raise fault("source.password", "the server asks for the password itself, which needs tls verify")
-
-
-def _context(source: SourceSpec) -> ssl.SSLContext | None:
-    if source.tls == "off":
-        return None
-    context = ssl.create_default_context(cadata=source.ca or None)
-    if source.tls == "require":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def explain(error: Exception) -> HanseError | None:

@@ -1,4 +1,4 @@
-"""Rows of a database become a Parquet file beside the snapshot, which is then read like any other file.
+"""Rows of a database become a Parquet file beside the snapshot, which is then read like any other file. Objects too.
 
 The rows come in batches and go to disk as CSV, since the engine reads that within its memory; types are the server's.
 """
@@ -12,8 +12,9 @@ import duckdb
 
 from hanse.core.faults import fault
 from hanse.core.schema import ColumnType
-from hanse.core.sources import Reader
+from hanse.core.sources import KINDS, Reader
 from hanse.core.specs import Limits
+from hanse.runtime.readers import stores
 from hanse.runtime.readers.databases import opened, query_of
 from hanse.sdk.engine import Bounds, connect, named, quote
 from hanse.sdk.sources import LINE_BYTES
@@ -21,7 +22,9 @@ from hanse.sdk.table import SQL_TYPES
 
 
 def stage(reader: Reader, password: str, folder: Path, limits: Limits) -> Path:
-    """Read what `reader` names into a Parquet file in `folder`, and return its path. Raises `source.*`."""
+    """Read what `reader` names into a file in `folder`, and return its path. Raises `source.*`."""
+    if KINDS[reader.source.kind].is_store:
+        return stores.stage(reader, password, folder, limits)
     text, file = (folder / f".source.{os.getpid()}.{suffix}" for suffix in ("csv", "parquet"))
     try:
         columns = _write_csv(reader, password, text)
