@@ -41,6 +41,12 @@ def postgresql() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Server]:
+    with servers.s3() as server:
+        yield server
+
+
 def run(server: Server, *statements: str) -> None:
     with psycopg.connect(
         host=server.host, port=server.port, user=server.user, password=server.password, dbname=server.database
@@ -123,3 +129,23 @@ async def test_a_source_is_its_owners(open_house: Any, postgresql: Server) -> No
     assert (await bank.client.delete("/v1/sources/core")).status_code == 204
     assert (await bank.fail("GET", "/sources/core"))["code"] == "source.unknown"
     assert len(bank.audited("source.remove")) == 1
+
+
+async def test_objects_of_a_store_become_a_dataset_that_is_read_again(open_house: Any, s3: Server) -> None:
+    bank = await open_house("bank", **LOCALLY)
+    spec = {"kind": "s3", "database": "shop", "user": "reader", "password": "lion"}
+    await bank.ask("POST", "/sources", at(s3, **spec))
+    servers.put_object(s3.folder, "shop/loans/2025.csv", b"phone,amount\n1,10\n2,20\n")
+    assert "SeaweedFS" in (await bank.ask("POST", "/sources/core/test"))["server"]
+    assert {"space": "", "name": "loans/"} in await bank.ask("GET", "/sources/core/tables")
+    made = await bank.ask("POST", "/datasets", {**READ, "table": {"name": "loans/"}})
+    assert (made["version"], made["rows"]) == (1, 2)
+    servers.put_object(s3.folder, "shop/loans/2026.csv", b"phone,amount\n3,30\n")
+    again = await bank.ask("POST", "/datasets/loans/refresh", {})
+    assert (again["version"], again["rows"]) == (2, 3)
+    absent = {**READ, "name": "absent", "table": {"name": "absent.csv"}}
+    assert (await bank.fail("POST", "/datasets", absent))["code"] == "source.no_table"
+    await bank.ask("PATCH", "/sources/core", {"password": "wrong"})
+    assert (await bank.fail("POST", "/sources/core/test"))["code"] == "source.password"
+    files = await asyncio.to_thread(lambda: [path for path in Path(bank.directory).rglob("*") if path.is_file()])
+    assert [path for path in files if b"lion" in path.read_bytes()] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -244,7 +244,8 @@ def test_an_answer_of_another_protocol_ends_in_words(
     def act(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.end_headers()
-        request.wfile.write(junk)
+        with suppress(OSError):
+            request.wfile.write(junk)
 
     monkeypatch.setattr(stores, "PAUSE_S", 0.0)
     with serving(act) as (port, _):

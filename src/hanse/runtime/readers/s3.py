@@ -136,10 +136,10 @@ def signature(reader: Reader, secret: str, path: str, asked: str, moment: dateti
     for word in scope.split("/"):
         key = hmac.digest(key, word.encode(), "sha256")
     signed = hmac.digest(key, text.encode(), "sha256").hex()
-    named["authorization"] = (
+    authorization = (
         f"AWS4-HMAC-SHA256 Credential={source.user}/{scope}, SignedHeaders={';'.join(named)}, Signature={signed}"
     )
-    return named
+    return {name: value for name, value in named.items() if name != "host"} | {"authorization": authorization}
 
 
 def _parsed(text: str) -> ET.Element:
