@@ -96,7 +96,7 @@ def column(table: Artefact, name: str) -> Any:
 def scan(table: Artefact) -> float:
     """Return the seconds that the engine needs to read every column once."""
     assert table.schema is not None
-    picks = ", ".join(f"max({one.name})" for one in table.schema.columns)
+    picks = ", ".join(f"bit_xor(hash({one.name}))" for one in table.schema.columns)
     with duckdb.connect(config={"threads": 1}) as engine:
         began = time.perf_counter()
         engine.execute(f"SELECT {picks} FROM read_parquet('{table.path}')").fetchall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from hanse.core.schema import Column
 from hanse.core.specs import Artefact
 from hanse.sdk.engine import Bounds, batches, connect, named, parquet, quote
 from hanse.sdk.profiling import FREQUENT, demand_schema
-from hanse.sdk.sketches import quantiles
+from hanse.sdk.sketches import Reals, held, quantiles
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 TENTHS = tuple(step / 10 for step in range(1, 10))
 LEAST_SHARE = 1e-4
+HELD = 3
+"""A column of each version is held in memory when it takes less than this part of it."""
+
 TERMS = 100
 _SMALL = 0.04
 
@@ -53,11 +56,52 @@ def _drift(engine: Engine, column: Column, old: str, new: str, memory_bytes: int
     name = named(column.name)
     if column.type == "text":
         return _drift_of_texts(engine, column.name, name, old, new)
-    edges = _tenths(engine, name, old, memory_bytes)
-    counts = [_count_bins(engine, name, source, edges) for source in (old, new)]
-    means = [engine.execute(f"SELECT favg({name}::DOUBLE) FROM {source}").fetchall()[0][0] for source in (old, new)]
-    ks, p = _kolmogorov_smirnov(engine, name, old, new)
-    return _judged(column.name, counts, edges=tuple(edges), ks=ks, p=p, old_mean=means[0], new_mean=means[1])
+    sides = [_Side(engine, name, source, memory_bytes // HELD // 8) for source in (old, new)]
+    edges = sides[0].tenths()
+    counts = [side.count_bins(edges) for side in sides]
+    known = {"edges": tuple(edges), "old_mean": sides[0].mean, "new_mean": sides[1].mean}
+    if not all(side.filled for side in sides):
+        return _judged(column.name, counts, **known)
+    rising = [side.rising for side in sides]
+    if rising[0] is not None and rising[1] is not None:
+        ks = greatest_gap(rising[0], rising[1])
+    else:
+        ks = _gap_by_engine(engine, name, sides)
+    sizes = [side.filled for side in sides]
+    return _judged(column.name, counts, ks=ks, p=kolmogorov(ks * math.sqrt(sizes[0] * sizes[1] / sum(sizes))), **known)
+
+
+class _Side:
+    """A column of numbers in one version: in memory and in order when it fits, else read again each time."""
+
+    rising: Reals | None = None
+
+    def __init__(self, engine: Engine, name: str, source: str, most: int) -> None:
+        self._engine, self._name, self.source = engine, name, source
+        query = f"SELECT count({name}), count(*), favg({name}::DOUBLE) FROM {source}"
+        self.filled, self._rows, self.mean = engine.execute(query).fetchall()[0]
+        self.rising = held(self.read, self.filled, most)
+
+    def read(self) -> Iterator[Reals]:
+        """Yield its numbers."""
+        if self.rising is not None:
+            yield self.rising
+            return
+        query = f"SELECT {self._name}::DOUBLE FROM {self.source} WHERE {self._name} IS NOT NULL"
+        for (column,) in batches(self._engine.cursor(), query):
+            yield column.to_numpy()
+
+    def tenths(self) -> list[float]:
+        """Return the inner limits of ten bins that hold as many rows each, equal ones once."""
+        return sorted(set(quantiles(self.read, self.filled, TENTHS, self.rising))) if self.filled else []
+
+    def count_bins(self, edges: Sequence[float]) -> Counts:
+        """Return how many rows lie in each bin: up to the first edge, …, above the last one, missing."""
+        counts = np.zeros(len(edges) + 2, np.int64)
+        for numbers in self.read():
+            counts[:-1] += np.bincount(np.searchsorted(edges, numbers, side="left"), minlength=len(edges) + 1)
+        counts[-1] = self._rows - self.filled
+        return counts
 
 
 def _drift_of_texts(engine: Engine, called: str, name: str, old: str, new: str) -> ColumnDrift:
@@ -71,10 +115,10 @@ def _drift_of_texts(engine: Engine, called: str, name: str, old: str, new: str) 
     return _judged(called, counts, values=tuple(values))
 
 
-def _judged(name: str, counts: Sequence[Counts], **known: object) -> ColumnDrift:
+def _judged(name: str, counts: Sequence[Counts], **known: Any) -> ColumnDrift:
     stability = stability_index(*counts)
     old, new = (tuple(part.tolist()) for part in counts)
-    return ColumnDrift(name, judge(stability), stability, old, new, **known)  # type: ignore[arg-type]  # named above
+    return ColumnDrift(name, judge(stability), stability, old, new, **known)
 
 
 def stability_index(old: Counts, new: Counts) -> float:
@@ -86,46 +130,29 @@ def stability_index(old: Counts, new: Counts) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
-def _tenths(engine: Engine, name: str, source: str, memory_bytes: int) -> list[float]:
-    """Return the inner limits of ten bins that hold as many rows of the older version each, equal ones once."""
-    filled = int(engine.execute(f"SELECT count({name}) FROM {source}").fetchall()[0][0])
-    if not filled:
-        return []
-    held = None if 8 * filled > memory_bytes // 2 else list(_column(engine, name, source))
-    return sorted(set(quantiles(lambda: held or _column(engine, name, source), filled, TENTHS)))
+def greatest_gap(old: Reals, new: Reals) -> float:
+    """Return the greatest difference of the distribution functions of two samples, each in rising order."""
+    greatest = 0.0
+    for values in (old, new):
+        gaps = np.searchsorted(old, values, side="right") / len(old)
+        gaps -= np.searchsorted(new, values, side="right") / len(new)
+        greatest = max(greatest, float(np.max(np.abs(gaps, out=gaps))))
+    return greatest
 
 
-def _column(engine: Engine, name: str, source: str) -> Iterator[NDArray[np.float64]]:
-    query = f"SELECT {name}::DOUBLE FROM {source} WHERE {name} IS NOT NULL"
-    for (column,) in batches(engine.cursor(), query):
-        yield column.to_numpy()
-
-
-def _count_bins(engine: Engine, name: str, source: str, edges: Sequence[float]) -> Counts:
-    """Return how many rows lie in each bin: up to the first edge, …, above the last one, missing."""
-    counts = np.zeros(len(edges) + 2, np.int64)
-    for numbers in _column(engine, name, source):
-        counts[:-1] += np.bincount(np.searchsorted(edges, numbers, side="left"), minlength=len(edges) + 1)
-    counts[-1] = int(engine.execute(f"SELECT count(*) - count({name}) FROM {source}").fetchall()[0][0])
-    return counts
-
-
-def _kolmogorov_smirnov(engine: Engine, name: str, old: str, new: str) -> tuple[float | None, float | None]:
-    """Return the exact statistic of two samples and its asymptotic probability; the engine sorts, and spills."""
-    sizes = [int(engine.execute(f"SELECT count({name}) FROM {source}").fetchall()[0][0]) for source in (old, new)]
-    if not all(sizes):
-        return None, None
+def _gap_by_engine(engine: Engine, name: str, sides: Sequence[_Side]) -> float:
+    """Return the same of samples that are not held: the engine sorts them, and spills."""
     both = " UNION ALL ".join(
-        f"SELECT {name}::DOUBLE AS v, {a} AS a, {b} AS b FROM {source} WHERE {name} IS NOT NULL"
-        for source, a, b in ((old, 1, 0), (new, 0, 1))
+        f"SELECT {name}::DOUBLE AS v, {a} AS a, {b} AS b FROM {side.source} WHERE {name} IS NOT NULL"
+        for side, a, b in zip(sides, (1, 0), (0, 1), strict=True)
     )
     query = f"SELECT sum(a)::BIGINT, sum(b)::BIGINT FROM ({both}) GROUP BY v ORDER BY v"
     passed, greatest = np.zeros(2, np.int64), 0.0
     for batch in batches(engine.cursor(), query):
         sums = np.cumsum(np.stack([column.to_numpy() for column in batch]), axis=1) + passed[:, None]
-        greatest = max(greatest, float(np.max(np.abs(sums[0] / sizes[0] - sums[1] / sizes[1]))))
+        greatest = max(greatest, float(np.max(np.abs(sums[0] / sides[0].filled - sums[1] / sides[1].filled))))
         passed = sums[:, -1]
-    return greatest, kolmogorov(greatest * math.sqrt(sizes[0] * sizes[1] / sum(sizes)))
+    return greatest
 
 
 def kolmogorov(x: float) -> float:

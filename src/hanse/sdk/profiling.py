@@ -29,7 +29,7 @@ from hanse.core.schema import Column, IdType, Schema
 from hanse.core.specs import Artefact
 from hanse.sdk.engine import Bounds, batches, connect, named, parquet, quote, texts
 from hanse.sdk.identifiers import FORMS, looks_right
-from hanse.sdk.sketches import Distinct, Reals, quantiles
+from hanse.sdk.sketches import Distinct, Reals, held, quantiles
 from hanse.sdk.survey import Repeats
 
 if TYPE_CHECKING:
@@ -146,10 +146,11 @@ class Measuring:
 
     def _quantiles(self, name: str, filled: int) -> list[float]:
         """Return the quantiles of a column: read once when its numbers fit into memory, else once for each digit."""
-        if 8 * filled > self._memory_bytes // 2:
-            return quantiles(lambda: self._column(name), filled, QUANTILES)
-        held = list(self._column(name))
-        return quantiles(lambda: held, filled, QUANTILES)
+
+        def read() -> Iterator[Reals]:
+            return self._column(name)
+
+        return quantiles(read, filled, QUANTILES, held(read, filled, self._memory_bytes // 2 // 8))
 
     def _column(self, name: str) -> Iterator[Reals]:
         where = f"WHERE {named(name)} IS NOT NULL"

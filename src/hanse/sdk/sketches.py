@@ -84,11 +84,29 @@ def _number(key: np.uint64) -> float:
     return float(np.array([bits], np.uint64).view(np.float64)[0])
 
 
-def quantiles(read: Callable[[], Iterable[Reals]], count: int, shares: Iterable[float]) -> list[float]:
-    """Return the quantiles of `count` numbers, between two of them by straight line (Hyndman and Fan 1996, type 7)."""
+def held(read: Callable[[], Iterable[Reals]], count: int, most: int) -> Reals | None:
+    """Return the `count` numbers that `read` yields in rising order, or None when they are more than `most`."""
+    if count > most:
+        return None
+    numbers, start = np.empty(count, np.float64), 0
+    for piece in read():
+        numbers[start : start + len(piece)] = piece
+        start += len(piece)
+    numbers.sort()
+    return numbers
+
+
+def quantiles(
+    read: Callable[[], Iterable[Reals]], count: int, shares: Iterable[float], rising: Reals | None = None
+) -> list[float]:
+    """Return the quantiles of `count` numbers, between two of them by straight line (Hyndman and Fan 1996, type 7).
+
+    `rising` are all of them in order, where they are held; else `read` yields them.
+    """
     places = [share * (count - 1) for share in shares]
     lower = [int(place) for place in places]
-    values = ranked(read, {*lower, *(min(rank + 1, count - 1) for rank in lower)})
+    ranks = {*lower, *(min(rank + 1, count - 1) for rank in lower)}
+    values = ranked(read, ranks) if rising is None else {rank: float(rising[rank]) for rank in ranks}
     return [
         between(values[low], values[min(low + 1, count - 1)], place - low)
         for low, place in zip(lower, places, strict=True)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hanse.core.profiles import QUANTILES
-from hanse.sdk.sketches import KEPT, Distinct, quantiles, ranked
+from hanse.sdk.sketches import KEPT, Distinct, held, quantiles, ranked
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -33,8 +33,11 @@ def test_a_rank_beyond_the_end_is_an_error() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_quantiles_are_those_of_numpy(seed: int) -> None:
     column = np.random.default_rng(seed).normal(size=10_001) ** 3
-    found = quantiles(lambda: np.array_split(column, 7), len(column), QUANTILES)
-    assert np.allclose(found, np.quantile(column, QUANTILES), rtol=1e-12, atol=0)
+    pieces = np.array_split(column, 7)
+    assert held(lambda: pieces, len(column), len(column) - 1) is None
+    for rising in (None, held(lambda: pieces, len(column), len(column))):
+        found = quantiles(lambda: pieces, len(column), QUANTILES, rising)
+        assert np.allclose(found, np.quantile(column, QUANTILES), rtol=1e-12, atol=0)
 
 
 def test_few_distinct_values_are_counted_and_many_estimated() -> None:
