@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import inspect
 
 from hanse.control.database import Database
 from hanse.core.federation_messages import FiguresShared
@@ -140,7 +141,7 @@ async def test_a_partner_sees_what_was_chosen_and_nothing_else(open_house: Any, 
     database: Database = operator.database()
     try:
         with database.engine.connect() as connection:
-            tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+            tables = inspect(connection).get_table_names()
             kept = "".join(str(connection.exec_driver_sql(f'SELECT * FROM "{name}"').all()) for name in tables)
     finally:
         database.close()

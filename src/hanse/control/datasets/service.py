@@ -149,10 +149,13 @@ def find(session: Session, name: str) -> Snapshot:
 
 
 def find_for(session: Session, caller: Caller, name: str, *, change: bool = False) -> Snapshot:
-    """Return what `find` does if the caller may see it, and with `change` may change it."""
+    """Return what `find` does if the caller may see it, and with `change` may change it.
+
+    No row is locked: whoever only reads may ask that too, and one writes at a time (`control.database`).
+    """
     query = select(Dataset).where(_called(name), Dataset.deleted_at.is_(None))
     query = visible(query, caller, Permission.DATASETS_READ, owner=Dataset.owner)
-    snapshot = _found(session, name, session.scalar(query.with_for_update() if change else query))
+    snapshot = _found(session, name, session.scalar(query))
     if change:
         caller.demand(Permission.DATASETS_MANAGE, owner=snapshot.dataset.owner)
     return snapshot
