@@ -11,11 +11,15 @@ from hanse.core.planning import CheckPipeline
 from hanse.core.roles import PartyId, role_of
 from hanse.core.specs import TaskSpec
 from hanse.kernel import _kernel
+from hanse.runtime import log
 from hanse.sdk.component import Component
 from hanse.sdk.costs import Costs, Work
 
 START_S, START_BYTES = 1.0, 160 << 20
 """What every attempt takes before it does anything: a process with its libraries."""
+
+OPENING_BYTES = 22
+"""What two parties of a task say to each other before its component speaks: which release, from where on."""
 
 UNKNOWN = Size(10_000, 10)
 """How large a table is taken to be when no party's is known."""
@@ -76,22 +80,32 @@ def _judge(
     mine = question.party in step.parties
     me = question.party if mine else step.parties[0]
     work = Work(me, step.parties, inputs, settings, question.threads, step.apply)
-    found = step.component.cost(work) if step.component.cost else Costs(Cost(), _pass_on(work, step))
+    found = _ask(work, step)
     sums = _count_sums(step, settings)
     if not mine:
         return Cost(START_S + found.cost.seconds, sums=sums), found.gives
-    own = found.cost
+    own, opening = found.cost, OPENING_BYTES * len(work.others)
     return (
         Cost(
             START_S + own.seconds,
-            own.bytes_sent if work.others else 0,
-            own.bytes_received if work.others else 0,
+            own.bytes_sent + opening,
+            own.bytes_received + opening,
             START_BYTES + own.memory_bytes,
-            own.round_trips if work.others else 0,
+            own.round_trips,
             sums,
         ),
         found.gives,
     )
+
+
+def _ask(work: Work, step: Step) -> Costs:
+    """Ask the component's cost model. One that fails keeps no job from running: the task then counts as a start."""
+    if step.component.cost is not None:
+        try:
+            return step.component.cost(work)
+        except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+            log.error("cost.failed", error)
+    return Costs(Cost(), _pass_on(work, step))
 
 
 def _count_sums(step: Step, settings: Mapping[PartyId, Any]) -> dict[PartyId, int]:

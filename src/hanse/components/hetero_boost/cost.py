@@ -27,6 +27,7 @@ ROUTED_SHARE = 0.5
 """Of all splits, those on a host's feature: only they are routed by messages."""
 
 ROW_BYTES = 120
+SCORED_BYTES = 80
 STEP_BYTES = 200
 
 
@@ -107,7 +108,12 @@ def _score(work: Work, settings: Settings) -> Costs:
     sides = ROUTED_SHARE * plan.splits * rows / 8
     seconds = rows * settings.trees * settings.outputs * settings.depth * WALK_S / work.threads
     told = exchanged(
-        work, 0.0, len(work.asked) * sides, seconds=seconds, memory_bytes=round(rows * 16 + sides), round_trips=1
+        work,
+        len(work.asked) * SCORED_BYTES,
+        len(work.asked) * sides,
+        seconds=seconds,
+        memory_bytes=round(rows * 16 + sides),
+        round_trips=1,
     )
     return Costs(told, {work.guest: {"scores": Size(rows, 1)}})
 

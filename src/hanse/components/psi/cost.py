@@ -39,7 +39,8 @@ def cost(work: Work) -> Costs:
     guest = work.size("table", work.guest).rows
     hosts = tuple(work.size("table", party).rows for party in work.asked)
     method = _method(settings, guest, hosts, work.threads)
-    up, down = _bytes(settings, method, guest, hosts)
+    several = len(work.hosts) > 1
+    up, down = _bytes(settings, method, guest, hosts, several=several)
     largest = max((guest, *hosts))
     told = exchanged(
         work,
@@ -63,8 +64,10 @@ def _method(settings: Settings, guest: int, hosts: tuple[int, ...], threads: int
     return "vole" if choice is None else choice.method
 
 
-def _bytes(settings: Settings, method: Method, guest: int, hosts: tuple[int, ...]) -> tuple[float, float]:
-    """Return the bytes from the guest to these hosts and back."""
+def _bytes(
+    settings: Settings, method: Method, guest: int, hosts: tuple[int, ...], *, several: bool
+) -> tuple[float, float]:
+    """Return the bytes from the guest to these hosts, of one or of several that the task has, and back."""
     up = down = 0.0
     wide = MALICE if settings.security == "malicious" else 1.0
     for host in hosts:
@@ -72,11 +75,11 @@ def _bytes(settings: Settings, method: Method, guest: int, hosts: tuple[int, ...
         if not size.buckets:
             continue
         tag = (size.bits - max(0, host.bit_length() - 1) + 1.5) / 8
-        if len(hosts) > 1:  # encoded and masked, not listed
+        if several:  # encoded and masked, not listed
             tag = PLACES_PER_ITEM * size.bits / 8
         told = 0.0
         if settings.share_result and settings.result != "count":
-            told = min((guest, *hosts)) * TOLD_BYTES if len(hosts) > 1 else host / 8
+            told = min((guest, *hosts)) * TOLD_BYTES if several else host / 8
         if method == "ecdh":
             up += guest * POINT_BYTES + told
             down += guest * POINT_BYTES + host * tag
