@@ -11,8 +11,8 @@ import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from tests.access.asking import HOUSE, LISTS, Operation, missing, operations
-from tests.access.conftest import Premises
 from tests.access.knocking import Answered, knock
+from tests.access.premises import Premises
 from tests.access.table import CALLERS, HEAD, PEOPLE, Row, read_table
 from tests.access.world import KEY_SCOPES, Badge, Shelf, badges, furnish
 

@@ -138,7 +138,9 @@ def furnish(node: Running, directory: Path, caller: str) -> dict[str, dict[str, 
     """Put two of everything into a node; return by side (`own` of `caller`, `other`) what paths and bodies name."""
     with node.database.write() as session:
         _house(session, directory)
-        somebody = session.scalars(select(User.id).where(User.name == "somebody")).one()
+        somebody = session.scalars(select(User.id).where(User.name == "somebody")).one_or_none()
+        if somebody is None:
+            somebody = _person(session, "somebody", "administrator").id
         placed = _Placed(session, directory, node.identity.organisation)
         found = {
             "own": placed.everything("own", "a", caller or somebody),

@@ -1153,6 +1153,12 @@ The node's answer is not understood.
 Bring the node and the command to one release.
 请统一节点与命令的版本。
 
+422 oidc.issuer
+This cannot be a provider's address.
+该地址不能作为身份提供方的地址。
+Give the issuer as its provider writes it: https, a host, no user and no fragment.
+请按身份提供方的写法填写 issuer：https 开头，含主机名，不含用户名与片段。
+
 409 oidc.linked
 This person of the provider is linked to a user.
 身份提供方的该人员已关联到某个用户。

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Any
 
-from fastapi import Depends, FastAPI
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI
 
 from hanse.api.console import (
     applications,
@@ -35,7 +35,7 @@ from hanse.api.console import (
     uploads,
     users,
 )
-from hanse.api.console.security import Guard
+from hanse.api.console.security import COOKIE, FORGERY_HEADER, PUBLIC, Guard
 from hanse.control.admission.gate import Gate
 
 ROUTERS = (
@@ -67,20 +67,43 @@ ROUTERS = (
 )
 
 
+WAYS_IN = {
+    "HTTPBearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access key, or the content of the node's file `token`.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"What changes something also needs the header {FORGERY_HEADER}, as `GET /v1/session` tells it.",
+    },
+}
+
+
+class Api(FastAPI):
+    """The routes; their description says which need nothing, and how one is let in to all others."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            described = super().openapi()
+            described["components"]["securitySchemes"] = WAYS_IN
+            described["security"] = [{name: []} for name in WAYS_IN]
+            for verb, path in PUBLIC:
+                described["paths"][path][verb.lower()]["security"] = []
+        return super().openapi()
+
+
 def build_api(given: Iterable[object] = ()) -> FastAPI:
     """Return the routes; `given` are the node's parts that they call. No page of it is drawn by somebody's CDN."""
-    app = FastAPI(
+    app = Api(
         title="Hanse node",
         version=version("hanse"),
         summary="One organisation's node: members, datasets, projects, grants, pipelines, jobs and models.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        dependencies=[
-            Depends(
-                HTTPBearer(auto_error=False, description="An access key, or the content of the node's file `token`.")
-            )
-        ],
         responses={"4XX": {"model": errors.ErrorAnswer, "description": "A fault of the catalogue."}},
     )
     for router in ROUTERS:

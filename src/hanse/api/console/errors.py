@@ -35,6 +35,15 @@ class ErrorAnswer(BaseModel):
     error: ErrorView
 
 
+FAULTS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "A fault of the catalogue.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+    }
+}
+"""For routes whose answers are no JSON: their refusals are."""
+
+
 def answer_fault(
     fault: Fault,
     correlation: str = "",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from hanse.api.console.access import needs
+from hanse.api.console.errors import FAULTS
 from hanse.api.console.parts import part
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
@@ -23,7 +24,8 @@ Reader = Annotated[Caller, needs(Permission.JOBS_READ)]
 Place = Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)]
 
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events as they come."}
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events as they come."},
+    **FAULTS,
 }
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from hanse.api.console.access import needs
+from hanse.api.console.errors import FAULTS
 from hanse.api.console.parts import part
 from hanse.api.console.shapes import Asked
 from hanse.control.access.callers import Caller
@@ -193,7 +194,12 @@ def get_pipeline(pipeline_id: str, database: Storage, caller: Reader, version: N
         return _saved(pipelines.find(session, caller, PipelineId(pipeline_id), version))
 
 
-@router.get("/pipelines/{pipeline_id}/python", operation_id="get_pipeline_python", response_class=PlainTextResponse)
+@router.get(
+    "/pipelines/{pipeline_id}/python",
+    operation_id="get_pipeline_python",
+    response_class=PlainTextResponse,
+    responses=FAULTS,
+)
 def get_pipeline_python(pipeline_id: str, database: Storage, caller: Reader, version: Number = None) -> str:
     """Return a Python script that builds a version of the pipeline, byte for byte."""
     with database.read() as session:

@@ -46,11 +46,20 @@ class Judged(AbstractResolver):
 def demand_url(url: object, what: str) -> str:
     """Return a URL that a provider may have: HTTPS, or HTTP on this machine; no user, no fragment."""
     text = url if isinstance(url, str) and len(url) <= 2000 else ""
-    parts = urlsplit(text)
-    secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in HERE)
-    if not (secure and parts.hostname) or "@" in parts.netloc or parts.fragment:
+    if not is_sound(text):
         raise fault("oidc.provider", f"its {what} is no https address")
     return text
+
+
+def is_sound(url: str) -> bool:
+    """Say whether a provider may have this URL."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # brackets of an IPv6 address that do not close, a port that is no number
+        return False
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host in HERE)
+    return secure and bool(host) and "@" not in parts.netloc and not parts.fragment
 
 
 async def ask(url: str, allowed: Allowed, form: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from hanse.control import secrets
 from hanse.control.access.callers import Caller
 from hanse.control.audit import service as audit
-from hanse.control.oidc.dialling import demand_url
+from hanse.control.oidc.dialling import is_sound
 from hanse.control.oidc.tables import Admits, Provider, ProviderSession, SignIn
 from hanse.control.oidc.tokens import Claims
 from hanse.control.sessions import service as sessions
@@ -60,10 +60,12 @@ def create(
     session: Session, caller: Caller, directory: Path, name: str, issuer: str, terms: Terms, at: datetime
 ) -> Provider:
     """Trust a provider. Raises `oidc.name_taken`, or `access.denied` for groups that the caller may not give."""
+    if not is_sound(issuer):
+        raise fault("oidc.issuer", f"{issuer[:200]!r} is no https address")
     taken = select(Provider).where((Provider.name == name) | (Provider.issuer == issuer))
     if session.scalar(taken.limit(1)) is not None:
         raise fault("oidc.name_taken", f"a provider called {name!r}, or of this issuer, exists")
-    provider = Provider(name=name, issuer=demand_url(issuer, "issuer"), secret="", created_at=format_time(at))
+    provider = Provider(name=name, issuer=issuer, secret="", created_at=format_time(at))
     _put(session, caller, directory, provider, terms)
     session.add(provider)
     session.flush()
