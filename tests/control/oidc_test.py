@@ -251,8 +251,8 @@ async def test_a_providers_secret_is_sealed_and_never_shown(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("issuer", "expected"),
     [
-        ("http://bank.example", (502, "oidc.provider")),
-        ("https://u:p@bank.example", (502, "oidc.provider")),
+        ("http://bank.example", (422, "oidc.issuer")),
+        ("https://u:p@bank.example", (422, "oidc.issuer")),
         ("https://169.254.169.254", (403, "address.refused")),
         ("https://127.0.0.1:1", (403, "address.refused")),
     ],
