@@ -248,3 +248,33 @@ def test_junk_of_a_partner_is_refused() -> None:
     for figure in bad:
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(json.dumps({**said, "type": "FiguresShared", "figures": [figure]}), type=FiguresShared)
+
+
+async def test_who_joins_later_is_told_the_same_and_all_forget_with_the_dataset(
+    open_house: Any, until: Any, tmp_path: Path
+) -> None:
+    bank, operator, shop = [await open_house(name) for name in ("bank", "operator", "shop")]
+    project = await offered(bank, operator)
+    await bank.pair(shop)
+    await register(bank, tmp_path, rows_of(30))
+    await bank.ask("POST", "/cards", {"project": project, "dataset": "people"})
+    asked = {"project": project, "figures": [{"figure": "rows"}]}
+    shared = await bank.ask("POST", "/datasets/people/profile/shares", asked)
+    await bank.ask("POST", f"/projects/{project}/members", {"members": ["shop"]})
+    await until(lambda: known(shop), [project])
+    await shop.ask("POST", f"/projects/{project}/accept")
+
+    async def seen_by(house: Any) -> list[Any]:
+        return [told["figures"] for told in await house.ask("GET", f"/projects/{project}/profiles")]
+
+    await until(lambda: seen_by(shop), [shared["figures"]])
+    await until(lambda: seen_by(operator), [shared["figures"]])
+    end = await bank.ask("GET", "/datasets/people/consequences")
+    await bank.ask("DELETE", f"/datasets/people?digest={end['digest']}")
+    for house in (operator, shop):
+        await until(lambda house=house: seen_by(house), [])
+    assert len(operator.audited("profile.withdrawn")) == 1
+
+
+async def known(house: Any) -> list[str]:
+    return [project["id"] for project in await house.ask("GET", "/projects")]

@@ -20,7 +20,7 @@ from hanse.control.profiles import service
 from hanse.control.profiles.service import Outcome
 from hanse.control.profiles.tables import DatasetProfile
 from hanse.control.settings import environment_of_child
-from hanse.core.faults import HanseError, fault
+from hanse.core.faults import Fault, HanseError, fault
 from hanse.core.ids import new_id
 from hanse.core.profiles import Drawn, Drift, Figures, ProfileSpec, Wanted
 from hanse.core.specs import Artefact, AttemptResult, Limits
@@ -28,6 +28,9 @@ from hanse.core.specs import Artefact, AttemptResult, Limits
 FOLDER, ORDER, RESULT, FIGURES = "profiles", "profile.json", "result.json", "figures.json"
 LOOK_S = 2.0
 BEAT_S = 5.0
+MOST_S = 6 * 3600.0
+"""A run that takes longer is ended, so that those behind it get their turn."""
+
 LOG_TAIL_BYTES = 2000
 
 log = structlog.get_logger("hanse.control.profiles")
@@ -41,6 +44,7 @@ class Profiler:
     database: Database
     limits: Limits = field(default_factory=Limits)
     automatic: bool = True
+    most_s: float = MOST_S
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _running: set[asyncio.subprocess.Process] = field(default_factory=set)
     _drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -123,11 +127,14 @@ class Profiler:
     async def _perform(self, row: DatasetProfile) -> Outcome:
         try:
             snapshot, older = await asyncio.to_thread(self._snapshots, row)
-            if older is None:
-                figures, ran = await self._child(_order(self, "measure", snapshot), Figures)
-                return Outcome(figures, None, None, ran.seconds, ran.peak_memory_bytes)
-            drift, ran = await self._child(_order(self, "compare", snapshot, older), Drift)
-            return Outcome(None, drift, None, ran.seconds, ran.peak_memory_bytes)
+            async with asyncio.timeout(self.most_s):
+                if older is None:
+                    figures, ran = await self._child(_order(self, "measure", snapshot), Figures)
+                    return Outcome(figures, None, None, ran.seconds, ran.peak_memory_bytes)
+                drift, ran = await self._child(_order(self, "compare", snapshot, older), Drift)
+                return Outcome(None, drift, None, ran.seconds, ran.peak_memory_bytes)
+        except TimeoutError:
+            return Outcome(fault=Fault("profile.failed", cause=f"it took more than {self.most_s / 3600:g} h"))
         except HanseError as error:
             return Outcome(fault=error.fault)
 
