@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import psycopg
 import pytest
 from tests import servers
 from tests.servers import Server
+from typer.testing import CliRunner
 
+from hanse.cli.app import app
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import GROUPS
 from hanse.control.sources import service as sources
@@ -149,3 +152,31 @@ async def test_objects_of_a_store_become_a_dataset_that_is_read_again(open_house
     assert (await bank.fail("POST", "/sources/core/test"))["code"] == "source.password"
     files = await asyncio.to_thread(lambda: [path for path in Path(bank.directory).rglob("*") if path.is_file()])
     assert [path for path in files if b"lion" in path.read_bytes()] == []
+
+
+async def test_a_source_is_kept_and_read_from_the_command_line(open_house: Any, s3: Server, tmp_path: Path) -> None:
+    bank = await open_house("bank", **LOCALLY)
+    secret = tmp_path / "secret"
+    secret.write_text("lion\nnot this", "utf-8")
+
+    async def run_command(line: str, *more: str) -> Any:
+        words = [*line.split(), *more, "--directory", str(bank.directory), "--json"]
+        called = await asyncio.to_thread(CliRunner().invoke, app, words)
+        assert called.exception is None, called.exception
+        assert "lion" not in called.output
+        return json.loads(called.stdout.splitlines()[-1])
+
+    servers.put_object(s3.folder, "shop/cli/people.csv", "手机;x\n+86 13800138000;1\n".encode("gb18030"))
+    where = f"--kind s3 --host 127.0.0.1 --port {s3.port} --database shop --user reader --tls off"
+    added = await run_command(f"source add lake {where} --region here", "--password-file", str(secret))
+    assert (added["region"], added["tested"]) == ("here", True)
+    assert (await run_command("source test lake"))["server"].startswith("SeaweedFS")
+    assert [source["tested_at"] is None for source in await run_command("source list")] == [False]
+    assert "cli/people.csv" in [table["name"] for table in await run_command("source tables lake")]
+    read = "dataset read people --source lake --object cli/people.csv --id 手机 --id-type phone --encoding gb18030"
+    assert (await run_command(read))["rows"] == 1
+    assert (await run_command("source change lake --host localhost", "--password-file", str(secret)))[
+        "tested_at"
+    ] is None
+    await run_command("source remove lake")
+    assert await run_command("source list") == []

@@ -210,10 +210,12 @@ def read_dataset(
     *,
     table: SourceTable | None = None,
     query: str = "",
+    **reading: str,
 ) -> Call[Dataset]:
-    """Register a table of a source, or the rows of one SELECT, as a dataset."""
+    """Register a table of a source, or the rows of one SELECT, as a dataset; `reading` as `register_dataset` has it."""
     body: dict[str, Any] = {"name": name, "source": source, "id_column": id_column, "label_column": label_column}
     body |= {"query": query} if table is None else {"table": {"space": table.space, "name": table.name}}
+    body |= {key: value for key, value in reading.items() if value}
     return Call("POST", "/v1/datasets", Dataset, body, timeout_s=INGEST_TIMEOUT_S)
 
 
@@ -237,9 +239,9 @@ def change_source(name: str, **changes: Any) -> Call[Source]:
     return Call("PATCH", f"/v1/sources/{_part(name)}", Source, changes)
 
 
-def remove_source(name: str) -> Call[None]:
+def remove_source(name: str) -> Call[Any]:
     """Forget a source and its password."""
-    return Call("DELETE", f"/v1/sources/{_part(name)}", None)
+    return Call("DELETE", f"/v1/sources/{_part(name)}", Any)
 
 
 def test_source(name: str) -> Call[SourceTest]:

@@ -53,7 +53,7 @@ KINDS: dict[SourceKind, Kind] = {
     "goldendb": Kind("mysql", "pymysql", "mysql", 3306),
     "dameng": Kind("dameng", "dmPython", "dameng", 5236),
     "s3": Kind("s3", "", "", 443, tested=True),
-    "webhdfs": Kind("webhdfs", "", "", 9870),
+    "webhdfs": Kind("webhdfs", "", "", 9870, tested=True),
 }
 
 Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?$", max_length=253)]

@@ -98,14 +98,19 @@ def read(
     ] = "",
     query: Annotated[str, typer.Option(help="Or one SELECT, which changes nothing.", metavar="SELECT")] = "",
     label: Label = None,
+    id_type: IdType = "free",
+    encoding: Encoding = "",
+    delimiter: Delimiter = "",
+    sheet: Sheet = "",
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Register a table of a database, the rows of a query, or objects of a store."""
     space, _, last = ("", "", of_store) if of_store else (table or "").rpartition(".")
     wanted = SourceTable(space, last) if last else None
+    reading = {"encoding": encoding, "delimiter": DELIMITERS[delimiter], "sheet": sheet, "id_type": id_type}
     with connect(directory) as client:
-        dataset = client.read_dataset(name, source, id_column, label, table=wanted, query=query)
+        dataset = client.read_dataset(name, source, id_column, label, table=wanted, query=query, **reading)
     show(dataset, as_json, lambda console: draw_dataset(console, dataset))
 
 
