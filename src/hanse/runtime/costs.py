@@ -160,7 +160,8 @@ def _pass_on(work: Work, step: Step) -> dict[PartyId, dict[str, Size]]:
 @cache
 def machine(threads: int) -> str:
     """Return on what attempts run: the processor, its instructions that the kernel uses, the threads of an attempt."""
-    return f"{_processor()[:MODEL_CHARACTERS]}, {_kernel.simd_path()}, {threads} threads"
+    counted = "1 thread" if threads == 1 else f"{threads} threads"
+    return f"{_processor()[:MODEL_CHARACTERS]}, {_kernel.simd_path()}, {counted}"
 
 
 def _processor() -> str:

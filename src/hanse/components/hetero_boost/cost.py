@@ -23,9 +23,6 @@ OPEN_S = 3e-6
 
 WALK_S = 4e-9
 BIN_S = 4e-8
-ROUTED_SHARE = 0.5
-"""Of all splits, those on a host's feature: only they are routed by messages."""
-
 ROW_BYTES = 120
 SCORED_BYTES = 80
 STEP_BYTES = 200
@@ -39,6 +36,8 @@ class _Plan(NamedTuple):
     rows: int
     passengers: int
     cells: int
+    routed: float
+    """Of all splits, those on this host's features, every party having as many: only they are routed by messages."""
 
     @property
     def queries(self) -> int:
@@ -74,7 +73,7 @@ class _Plan(NamedTuple):
 
     def routed_bytes(self, route: str) -> float:
         """Return the bits of all rows, for each split on a host's feature; a host that is told nothing gets none."""
-        return 0.0 if route == "bitmap" else ROUTED_SHARE * self.splits * (self.rows + self.passengers) / 8
+        return 0.0 if route == "bitmap" else self.routed * self.splits * (self.rows + self.passengers) / 8
 
 
 def cost(work: Work) -> Costs:
@@ -86,7 +85,10 @@ def cost(work: Work) -> Costs:
 def _fit(work: Work, settings: Settings) -> Costs:
     table = work.size("train", work.guest)
     rows, passengers = _counted(table.rows, settings), work.size("valid", work.guest).rows
-    plans = {host: _plan(settings, rows, passengers, work.size("train", host).columns) for host in work.hosts}
+    plans = {
+        host: _plan(settings, rows, passengers, work.size("train", host).columns, len(work.parties))
+        for host in work.hosts
+    }
     slowest = max((_host_s(plan, work.size("train", host).columns) for host, plan in plans.items()), default=0.0)
     seconds = slowest + _guest_s(settings, rows, table.columns, list(plans.values()))
     asked = [plans[host] for host in work.asked]
@@ -104,8 +106,8 @@ def _fit(work: Work, settings: Settings) -> Costs:
 
 
 def _score(work: Work, settings: Settings) -> Costs:
-    rows, plan = work.size("table", work.guest).rows, _plan(settings, 0, 0, 1)
-    sides = ROUTED_SHARE * plan.splits * rows / 8
+    rows, plan = work.size("table", work.guest).rows, _plan(settings, 0, 0, 1, len(work.parties))
+    sides = plan.routed * plan.splits * rows / 8
     seconds = rows * settings.trees * settings.outputs * settings.depth * WALK_S / work.threads
     told = exchanged(
         work,
@@ -122,14 +124,14 @@ def _counted(rows: int, settings: Settings) -> int:
     return max(1, round(rows * settings.row_sample))
 
 
-def _plan(settings: Settings, rows: int, passengers: int, columns: int) -> _Plan:
+def _plan(settings: Settings, rows: int, passengers: int, columns: int, parties: int) -> _Plan:
     cells = max(1, columns * (settings.max_bins - 1))
     row, queries = -(-rows // settings.max_bins), planned_queries(settings)
     try:
         parameters = histogram.choose(max(rows, 1), row, cells, queries, settings.precision_for(rows))
     except ValueError:  # what does not fit is refused when it runs, with its reason
         parameters = max(histogram.PARAMETER_SETS.values(), key=lambda found: found.modulus_bits)
-    return _Plan(settings, parameters, rows, passengers, cells)
+    return _Plan(settings, parameters, rows, passengers, cells, 1 / parties)
 
 
 def _host_s(plan: _Plan, columns: int) -> float:
