@@ -23,6 +23,7 @@ from hanse.cli.commands import (
     pipelines,
     profiles,
     projects,
+    registries,
     schedules,
     sources,
     users,
@@ -52,6 +53,7 @@ app.add_typer(node.commands, name="node")
 app.command(epilog="Example: hanse invite --wait")(pairing.invite)
 app.command(epilog="Example: hanse join hanse1-… --fingerprint '3f2a 9c1e …'")(pairing.join)
 app.add_typer(pairing.members, name="member")
+app.add_typer(registries.commands, name="registry")
 app.command(epilog="Example: hanse doctor operator")(doctor)
 app.add_typer(datasets.commands, name="dataset")
 datasets.commands.add_typer(profiles.commands, name="profile")

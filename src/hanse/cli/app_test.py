@@ -58,6 +58,8 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "job archive, job restore, job log, doctor, "
     named += "node certificate show, node certificate request, node certificate sign, node certificate install, "
     named += "node certificate renew, "
+    named += "registry open, registry close, registry entries, registry add, registry strike, registry follow, "
+    named += "registry leave, registry list, registry show, registry propose, "
     named += "schedule add, schedule list, schedule show, schedule history, schedule pause, schedule resume, "
     named += "schedule run, schedule remove, "
     named += "dataset read, source add, source change, source list, source remove, source show, "

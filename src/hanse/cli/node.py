@@ -56,6 +56,7 @@ from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.profiles.profiler import Profiler
 from hanse.control.profiles.release import Releases
+from hanse.control.registry.desk import RegistryDesk
 from hanse.control.schedules.timetable import Timetable
 from hanse.control.sessions.service import Span
 from hanse.control.settings import NodeSettings, load_settings, save_settings
@@ -103,6 +104,7 @@ class Running(NamedTuple):
     party: str
     database: Database
     tasks: frozenset[asyncio.Task[None]]
+    registries: RegistryDesk
 
 
 async def run_node(settings: NodeSettings, command: Sequence[str] = RUNTIME) -> None:
@@ -206,6 +208,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     rest = f"{'http' if tls is None else 'https'}://{_show(here, rest_port)}"
     sender = _open_sender(settings, database, identity, tls, rest_port)
     doctor = Doctor(database, look, release)
+    registries = RegistryDesk(database, identity, peers, membership)
     renewal = Renewal(database, identity, gateway.reload)
     parts = (
         database,
@@ -225,6 +228,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         sources,
         doctor,
         renewal,
+        registries,
     )
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
     server = Rest(app, tls)
@@ -234,6 +238,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
             ("courier", courier.run()),
             ("membership", membership.keep_in_touch()),
             ("certificate", renewal.run()),
+            ("registries", registries.run()),
             ("schedules", timetable.run()),
             ("profiles", profiler.run()),
             ("sender", sender.run()),
@@ -248,7 +253,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         )
     except OSError as error:
         raise explain(settings.directory, error) from error
-    return Running(app, identity, rest, membership.address, database, tasks)
+    return Running(app, identity, rest, membership.address, database, tasks, registries)
 
 
 def _open_sender(

@@ -56,7 +56,12 @@ from hanse.client.resources import (
     ProfileRun,
     ProfileShare,
     Project,
+    Proposal,
     Receipt,
+    Register,
+    RegisterEntry,
+    Registry,
+    RegistryListing,
     Report,
     Retried,
     Rule,
@@ -146,6 +151,64 @@ def install_certificate(pem: str) -> Call[Certificate]:
 def renew_certificate() -> Call[Certificate]:
     """Make a new certificate with a new key at once."""
     return Call("POST", "/v1/node/certificate/renew", Certificate, {})
+
+
+def register() -> Call[Register]:
+    """Say whether the node is a registry."""
+    return Call("GET", "/v1/register", Register)
+
+
+def switch_register(is_open: bool) -> Call[Register]:
+    """Make the node a registry for its members, or one no longer."""
+    return Call("PUT", "/v1/register", Register, {"is_open": is_open})
+
+
+def register_entries(after: str = "") -> Call[tuple[RegisterEntry, ...]]:
+    """List whom the node lists as a registry: up to 1,000, by id, from `after` on."""
+    return Call("GET", "/v1/register/entries", tuple[RegisterEntry, ...], query={"after": after})
+
+
+def add_register_entry(address: str, fingerprint: str) -> Call[RegisterEntry]:
+    """List an organisation that is no member, whose fingerprint was compared."""
+    return Call("POST", "/v1/register/entries", RegisterEntry, {"address": address, "fingerprint": fingerprint})
+
+
+def strike_register_entry(organisation_id: str) -> Call[RegisterEntry]:
+    """Take an organisation from the node's list."""
+    return Call("DELETE", f"/v1/register/entries/{_part(organisation_id)}", RegisterEntry)
+
+
+def registries() -> Call[tuple[Registry, ...]]:
+    """List the registries that the node reads."""
+    return Call("GET", "/v1/registries", tuple[Registry, ...])
+
+
+def follow_registry(registry: str, projects: list[str], datasets: list[str]) -> Call[Registry]:
+    """Read a member's registry, and show these projects and datasets there and no others."""
+    body = {"registry": registry, "projects": projects, "datasets": datasets}
+    return Call("POST", "/v1/registries", Registry, body)
+
+
+def leave_registry(registry: str) -> Call[None]:
+    """Show nothing at a registry any more."""
+    return Call("DELETE", f"/v1/registries/{_part(registry)}", None)
+
+
+def refresh_registry(registry: str) -> Call[Registry]:
+    """Read a registry now."""
+    return Call("POST", f"/v1/registries/{_part(registry)}/refresh", Registry, {}, timeout_s=CHECK_TIMEOUT_S)
+
+
+def registry_organisations(registry: str, after: str = "") -> Call[tuple[RegistryListing, ...]]:
+    """List whom a registry lists: up to 1,000, by id, from `after` on."""
+    place = f"/v1/registries/{_part(registry)}/organisations"
+    return Call("GET", place, tuple[RegistryListing, ...], query={"after": after})
+
+
+def propose_pairing(registry: str, organisation_id: str, fingerprint: str) -> Call[Proposal]:
+    """Ask a listed organisation to be paired, the fingerprint of the pair having been compared."""
+    place = f"/v1/registries/{_part(registry)}/organisations/{_part(organisation_id)}/propose"
+    return Call("POST", place, Proposal, {"fingerprint": fingerprint})
 
 
 def check_link(target: str) -> Call[LinkCheck]:

@@ -55,6 +55,80 @@ class CertificateRequest(msgspec.Struct, frozen=True):
     request: str
 
 
+class Register(msgspec.Struct, frozen=True):
+    """Whether the node is a registry."""
+
+    is_open: bool
+
+
+class RegisterEntry(msgspec.Struct, frozen=True):
+    """Whom the node, as a registry, lists; `sides` is `both` or `one`."""
+
+    organisation: str
+    organisation_id: str
+    address: str
+    sides: str
+    listed_at: str
+
+
+class Registry(msgspec.Struct, frozen=True):
+    """A registry that the node reads, and what it shows there."""
+
+    registry: str
+    registry_id: str
+    projects: tuple[str, ...]
+    datasets: tuple[str, ...]
+    told_at: str
+    read_at: str
+    trouble: str
+
+
+class ListedProject(msgspec.Struct, frozen=True):
+    """A project that an organisation shows at a registry."""
+
+    id: str
+    name: str
+    owner_id: str
+    sides: str
+
+
+class ListedDataset(msgspec.Struct, frozen=True):
+    """A dataset that an organisation shows at a registry; `rows` is the magnitude."""
+
+    name: str
+    description: str
+    columns: tuple[str, ...]
+    rows: int
+    projects: tuple[str, ...]
+    sides: str
+
+
+class RegistryListing(msgspec.Struct, frozen=True):
+    """An organisation that a registry lists; `state` is how it stands as a member here, or `none`."""
+
+    organisation: str
+    organisation_id: str
+    address: str
+    region: str
+    contact: str
+    sides: str
+    state: str
+    pair_fingerprint: str
+    as_of: str
+    projects: tuple[ListedProject, ...]
+    datasets: tuple[ListedDataset, ...]
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """A pairing that was proposed; `code` is an invitation for one that the registry does not reach."""
+
+    organisation: str
+    organisation_id: str
+    pair_fingerprint: str
+    state: str
+    code: str
+
+
 class Invitation(msgspec.Struct, frozen=True):
     """`fingerprint` is the inviter's own, to be read to the other side over another channel."""
 

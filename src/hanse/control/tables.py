@@ -24,6 +24,7 @@ from hanse.control.profiles.tables import (
     ProfileShare,
 )
 from hanse.control.projects.tables import Project, ProjectMember
+from hanse.control.registry.tables import Register, RegisterEntry, RegisterProposal, Registry, RegistryListing
 from hanse.control.schedules.tables import Schedule, ScheduleRun
 from hanse.control.sessions.tables import UserSession
 from hanse.control.sources.tables import Source
@@ -87,6 +88,11 @@ TABLES: tuple[type[Base], ...] = (
     ProviderSession,
     ReaderLanguage,
     RecoveryCode,
+    Register,
+    RegisterEntry,
+    RegisterProposal,
+    Registry,
+    RegistryListing,
     Revocation,
     Rule,
     Schedule,

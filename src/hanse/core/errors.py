@@ -1621,6 +1621,48 @@ A party has not answered the proposal yet.
 Wait for its answer; `hanse job watch` shows when it comes.
 请等待其答复；可用 `hanse job watch` 查看。
 
+409 registry.ambiguous
+The registry lists two organisations of that name.
+注册中心有两个同名组织。
+Say which by its id: hanse registry show REGISTRY
+请用 id 指定：hanse registry show REGISTRY
+
+409 registry.closed
+That node is no registry.
+该节点不是注册中心。
+Its administrator opens it: hanse registry open
+请由其管理员开启：hanse registry open
+
+422 registry.entry
+An entry of the registry proves nothing.
+注册中心的条目无法验证。
+Have its organisation publish it again; if that does not help, ask the registry.
+请由所属组织重新发布；如仍无效，请联系注册中心。
+
+409 registry.listed
+The organisation is listed with its own words.
+该组织已自行登记。
+Nothing has to be done: what it has signed is what members read.
+无需操作：成员读到的是其自行签署的内容。
+
+409 registry.too_many
+The registry takes no more of this.
+已达到注册中心的上限。
+Show less, or wait until those that are open are answered.
+请减少展示内容，或等待未处理的事项完成。
+
+404 registry.unknown
+This node does not read that registry.
+本节点未接入该注册中心。
+See which it reads: hanse registry list
+请查看已接入的注册中心：hanse registry list
+
+404 registry.unlisted
+The registry does not list that organisation.
+注册中心没有该组织。
+See whom it lists: hanse registry show REGISTRY
+请查看登记的组织：hanse registry show REGISTRY
+
 403 request.forged
 The request did not come from a page of this node.
 请求并非来自本节点的页面。

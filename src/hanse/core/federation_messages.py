@@ -13,6 +13,7 @@ from hanse.core.clauses import Clauses
 from hanse.core.ids import GrantId, OrganisationId, ProjectId
 from hanse.core.job_messages import Acknowledged
 from hanse.core.profiles import MOST_FIGURES, SharedFigure
+from hanse.core.registry_messages import RegisterPage, RegistryRequest
 from hanse.core.schema import Schema
 from hanse.core.words import PRINTABLE, Label, Title
 
@@ -234,5 +235,6 @@ FederationRequest = (
     | CardWithdrawn
     | FiguresShared
     | FiguresWithdrawn
+    | RegistryRequest
 )
-FederationReply = Pong | Acknowledged
+FederationReply = Pong | Acknowledged | RegisterPage

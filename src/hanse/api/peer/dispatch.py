@@ -24,6 +24,7 @@ from hanse.control.organisations.membership import Membership
 from hanse.control.outbox.courier import Courier
 from hanse.control.profiles import sharing
 from hanse.control.projects import service as projects
+from hanse.control.registry import following, keeping
 from hanse.core import threads
 from hanse.core.faults import HanseError, fault
 from hanse.core.federation_messages import (
@@ -47,6 +48,14 @@ from hanse.core.federation_messages import (
 )
 from hanse.core.ids import JobId, OrganisationId
 from hanse.core.job_messages import Acknowledged, JobReply, JobRequest
+from hanse.core.registry_messages import (
+    EntryPublished,
+    EntryWithdrawn,
+    PairingForwarded,
+    PairingProposed,
+    RegisterAsked,
+    RegisterPage,
+)
 from hanse.core.throttle import Throttle
 
 CAUSE_CHARACTERS = 1000
@@ -100,6 +109,11 @@ class Dispatch:
         await threads.run(self._demand_active, organisation)
         if isinstance(request, Ping):
             return Pong(self.membership.release, self.membership.profile)
+        if isinstance(request, RegisterAsked):
+            return await threads.run(self._read_register, request)
+        if isinstance(request, PairingForwarded):
+            await threads.run(self._take_introduction, organisation, request)
+            return Acknowledged()
         step = _STEPS.get(type(request))
         if step is None:
             return await self.answer_job(organisation, request)  # type: ignore[arg-type]  # all others are of jobs
@@ -116,6 +130,14 @@ class Dispatch:
     def _take(self, step: "Step", organisation: OrganisationId, request: Any) -> list[JobId]:
         with self.database.write() as session:
             return step(session, self.identity.organisation, organisation, request) or []
+
+    def _read_register(self, asked: RegisterAsked) -> RegisterPage:
+        with self.database.read() as session:
+            return keeping.read_page(session, self.identity, asked)
+
+    def _take_introduction(self, organisation: OrganisationId, said: PairingForwarded) -> None:
+        with self.database.write() as session:
+            following.record_forwarded(session, self.identity, organisation, said)
 
     def _note_refusal(self, organisation: OrganisationId, error: HanseError, left_out: int) -> None:
         with self.database.write() as session:
@@ -210,4 +232,7 @@ _STEPS: dict[type, Step] = {
     CardWithdrawn: _forget_card,
     FiguresShared: _take_figures,
     FiguresWithdrawn: _forget_figures,
+    EntryPublished: keeping.record_entry,
+    EntryWithdrawn: keeping.forget_entry,
+    PairingProposed: keeping.forward,
 }

@@ -207,7 +207,7 @@ class Membership:
             member = organisations.admit(session, self.identity.root, root, request.address, "pending")
             if fresh:
                 audit.append(session, joiner, "member.joined", joiner, name=member.name, address=member.address)
-                _tell_joined(session, member)
+                tell_joined(session, member)
             return member, secret
 
         try:
@@ -270,22 +270,29 @@ class Membership:
 
     # ------------------------------------------------------------------ steps
     async def _visit(self, code: Code) -> Invited:
-        """Fetch the introduction and believe it only for the certificate that it came with."""
-        answerer = await self.doorbell.introduction(code.address)
-        try:
-            said = msgspec.convert(answerer.introduction, Introduction)
-            root = read_root(said.root)
-            if organisation_id(root) != code.fingerprint:
-                raise fault("certificate.refused", "its root has another fingerprint than the invitation says")
-            check_node(read_leaf(answerer.leaf), root)
-        except msgspec.ValidationError as error:
-            raise fault("pairing.stranger", f"what answers at {code.address} is no node: {error}") from error
-        except HanseError as error:
-            raise fault("pairing.stranger", f"{code.address}: {error.fault.cause}") from error
+        root = await self.meet(code.address, OrganisationId(code.fingerprint))
         if code.fingerprint == self.identity.organisation:
             raise fault("member.self", "the invitation is this organisation's own")
         pair = pair_fingerprint(self.identity.root, root)
         return Invited(organisation_name(root), code.fingerprint, pair, root)
+
+    async def meet(self, address: str, organisation: OrganisationId) -> x509.Certificate:
+        """Return the root of who answers at an address, believed only for the certificate that it came with.
+
+        Raises `peer.unreachable`, and `pairing.stranger` for another organisation than this.
+        """
+        answerer = await self.doorbell.introduction(address)
+        try:
+            said = msgspec.convert(answerer.introduction, Introduction)
+            root = read_root(said.root)
+            if organisation_id(root) != organisation:
+                raise fault("certificate.refused", "its root has another fingerprint than was said")
+            check_node(read_leaf(answerer.leaf), root)
+        except msgspec.ValidationError as error:
+            raise fault("pairing.stranger", f"what answers at {address} is no node: {error}") from error
+        except HanseError as error:
+            raise fault("pairing.stranger", f"{address}: {error.fault.cause}") from error
+        return root
 
     def _request(self, code: Code, inviter: Invited) -> JoinRequest:
         own = self.identity
@@ -323,7 +330,7 @@ class Membership:
             await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, **details))
 
 
-def _tell_joined(session: Session, member: Member) -> None:
+def tell_joined(session: Session, member: Member) -> None:
     """Tell those who may confirm it."""
     link = f"/members/{member.organisation}"
     notifications.tell(session, "member.pending", to=Permission.MEMBERS_MANAGE, link=link, words={"name": member.name})

@@ -238,6 +238,11 @@ def list_projects(session: Session, caller: Caller) -> list[Project]:
     return list(session.scalars(query.order_by(Project.created_at.desc(), Project.id)))
 
 
+def list_all(session: Session) -> list[Project]:
+    """Return every project, newest first, for what the node does by itself."""
+    return list(session.scalars(select(Project).order_by(Project.created_at.desc(), Project.id)))
+
+
 def find_visible(session: Session, caller: Caller, name: str) -> Project:
     """Return a project that a caller may see. Raises `project.unknown`, also for one that it may not see."""
     project = find(session, name)

@@ -1,0 +1,1 @@
+"""Registries: this node as one, and those that it reads and shows itself in."""
