@@ -62,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True):
     contact: Label
     projects: Annotated[tuple[ShownProject, ...], msgspec.Meta(max_length=MOST_SHOWN)]
     datasets: Annotated[tuple[ShownDataset, ...], msgspec.Meta(max_length=MOST_SHOWN)]
-    serial: Annotated[int, msgspec.Meta(ge=1, le=1 << 40)]
+    serial: Annotated[int, msgspec.Meta(ge=1, le=1 << 50)]
     written_at: Moment
 
 

@@ -45,8 +45,12 @@ class RegisterView(BaseModel):
     is_open: bool
 
 
+class RegisterChange(Asked):
+    is_open: bool
+
+
 class EntryView(BaseModel):
-    """Whom this registry lists. `sides`: `both` has signed its entry as a member, `one` is known to the registry alone."""
+    """Whom this registry lists. `sides`: `both` has signed its entry as a member, `one` is the registry's word."""
 
     organisation: str
     organisation_id: str
@@ -142,7 +146,7 @@ def get_register(database: Storage) -> RegisterView:
 
 
 @router.put("/register", operation_id="switch_register")
-def switch_register(caller: Manager, asked: RegisterView, database: Storage) -> RegisterView:
+def switch_register(caller: Manager, asked: RegisterChange, database: Storage) -> RegisterView:
     """Make this node a registry for its members, or one no longer."""
     with database.write() as session:
         return RegisterView(is_open=keeping.switch(session, caller, opened=asked.is_open))
