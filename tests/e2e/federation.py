@@ -47,10 +47,17 @@ Advertise = Callable[[str, int], str]
 class Node:
     """One organisation's node: a process that can be killed and started again on its directory.
 
-    `script`, of this folder, runs its attempts and its planner.
+    `script`, of this folder, runs its attempts and its planner. `settings` are words of its environment.
     """
 
-    def __init__(self, name: str, folder: Path, script: str = PLANNED, advertise: Advertise = lambda *_: "") -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        script: str = PLANNED,
+        advertise: Advertise = lambda *_: "",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.script = script
         self.directory = folder / name
@@ -58,7 +65,9 @@ class Node:
         self.plan = self.directory / "faults.json"
         self.break_attempts([])
         self.port = _find_port()
-        self._advertised = advertise(name, self.port)
+        advertised = advertise(name, self.port)
+        self._settings = {"HANSE_PROFILE_DATASETS": "false", **({"HANSE_ADVERTISE": advertised} if advertised else {})}
+        self._settings |= settings or {}
         self.start()
 
     def break_attempts(self, plan: list[dict[str, object]]) -> None:
@@ -67,18 +76,18 @@ class Node:
 
     def start(self) -> None:
         """Start the process and wait until it answers; a second start takes the same party port."""
-        command = [sys.executable, str(HERE / "node.py"), str(self.directory), self.name, str(self.port)]
-        command += [sys.executable, str(HERE / self.script), str(self.plan)]
-        words = (
-            os.environ
-            | {"HANSE_PROFILE_DATASETS": "false"}
-            | ({"HANSE_ADVERTISE": self._advertised} if self._advertised else {})
-        )
-        with (self.directory / "node.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=words
-            )
+        self.process = self._run("up")
         self.client = wait(self._connect, START_S, f"{self.name} answers")
+
+    def stand_by(self) -> subprocess.Popen[bytes]:
+        """Start a second process that waits for the first one's end."""
+        return self._run("standby")
+
+    def take_over(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill the process that serves, and wait until the one that has stood by answers."""
+        self.kill()
+        self.process = process
+        self.client = wait(self._connect, START_S, f"{self.name} is taken over")
 
     def kill(self) -> None:
         """Kill the node's process, with what is left of its attempts' sockets, as a power cut would."""
@@ -102,6 +111,22 @@ class Node:
     @property
     def log(self) -> str:
         return (self.directory / "node.log").read_text("utf-8", "replace")
+
+    def command(self, how: str, directory: Path) -> list[str]:
+        """Return the words that run ("up") or stand by for ("standby") this node in a directory."""
+        command = [sys.executable, str(HERE / "node.py"), how, str(directory), self.name, str(self.port)]
+        return [*command, sys.executable, str(HERE / self.script), str(self.plan)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | self._settings
+
+    def _run(self, how: str) -> subprocess.Popen[bytes]:
+        command = self.command(how, self.directory)
+        with (self.directory / "node.log").open("ab") as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=self.environment
+            )
 
     def _connect(self) -> Client | None:
         assert self.process.poll() is None, self.log[-2000:]
@@ -195,15 +220,18 @@ def raised(
     disclosure_limit: float = 5.0,
     scripts: Mapping[str, str] | None = None,
     advertise: Advertise = lambda *_: "",
+    settings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Federation]:
     """Start the three nodes, pair them, share data and a project; at the end stop them and see that nothing is left.
 
-    `scripts` names, for some of the nodes, another program for their attempts.
+    `scripts` names, for some of the nodes, another program for their attempts, `settings` words of their environment.
     """
     with ExitStack() as stack:
         federation = Federation({})
         for name in NAMES:
-            federation.nodes[name] = Node(name, folder, (scripts or {}).get(name, PLANNED), advertise)
+            federation.nodes[name] = Node(
+                name, folder, (scripts or {}).get(name, PLANNED), advertise, (settings or {}).get(name)
+            )
             stack.callback(federation.nodes[name].stop)
         bank, telecom, shop = federation.nodes.values()
         for inviter, joiner in ((bank, telecom), (bank, shop), (telecom, shop)):

@@ -1,4 +1,4 @@
-"""`hanse node up` whose attempts are run by another command: python node.py DIRECTORY NAME PARTY_PORT COMMAND…"""
+"""`hanse node up` whose attempts are run by another command: python node.py up|standby DIRECTORY NAME PORT COMMAND…"""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from hanse.cli.node import serve
 
 
 def main() -> None:
-    directory, name, port, *command = sys.argv[1:]
+    how, directory, name, port, *command = sys.argv[1:]
     serve(
         Path(directory),
         {"organisation": name, "party_host": "127.0.0.1", "party_port": int(port), "rest_port": 0},
         command,
+        standby=how == "standby",
     )
 
 

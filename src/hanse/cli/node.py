@@ -50,6 +50,7 @@ from hanse.control.nodes.expiry import tell_expiring
 from hanse.control.nodes.identity import Identity, load_identity, load_token
 from hanse.control.nodes.renewal import Renewal
 from hanse.control.nodes.rest_identity import ANYWHERE, RestIdentity, load_rest_identity, names_of
+from hanse.control.nodes.seat import Seat
 from hanse.control.notifications.sender import Sender
 from hanse.control.oidc.signing_in import SignIns
 from hanse.control.organisations.membership import Membership
@@ -82,17 +83,22 @@ PARTING_S = 2.0
 log = structlog.get_logger("hanse.node")
 
 
-def serve(directory: Path, given: Mapping[str, Any], command: Sequence[str] = RUNTIME) -> None:
+def serve(
+    directory: Path, given: Mapping[str, Any], command: Sequence[str] = RUNTIME, *, standby: bool = False
+) -> None:
     """Run the node of `directory` until it is told to stop; `given` are the command line's settings, None if not given.
 
-    `command` is what runs attempts; tests break it on purpose. Raises HanseError for whatever keeps it from starting.
+    With `standby` it waits until no other process runs this node, and then does. `command` is what runs attempts; tests
+    break it on purpose. Raises HanseError for whatever keeps it from starting.
     """
     settings = load_settings(directory, given)
     os.umask(0o077)  # whatever the node writes is its user's alone
     _write_log_to_stderr()
-    with claimed(settings.directory):
+    if standby:
+        log.info("node.standby", directory=str(settings.directory))
+    with claimed(settings.directory, standby), Seat(settings.database_url) as seat:
         keep_freed()
-        new_runner().run(run_node(settings, command))
+        new_runner().run(run_node(settings, command, seat, standby))
 
 
 class Running(NamedTuple):
@@ -107,15 +113,23 @@ class Running(NamedTuple):
     registries: RegistryDesk
 
 
-async def run_node(settings: NodeSettings, command: Sequence[str] = RUNTIME) -> None:
-    """Serve until a signal comes or a part fails."""
+async def run_node(settings: NodeSettings, command: Sequence[str], seat: Seat, standby: bool) -> None:
+    """Serve until a signal comes, a part fails or the seat is lost."""
+    if standby:
+        await seat.wait()
+    elif not await asyncio.to_thread(seat.take):
+        raise fault("node.running", "another process serves this node's database")
     stopped = asyncio.Event()
-    with _signals(stopped):
-        async with opened(settings, command) as node:
-            await asyncio.to_thread(_tell_setup_link, settings, node)
-            log.info("node.up", organisation=node.identity.name, rest=node.rest, party=node.party)
-            await _watch(stopped, node.tasks)
-            log.info("node.stopping")
+    keeping = asyncio.create_task(seat.keep(), name="seat")
+    try:
+        with _signals(stopped):
+            async with opened(settings, command) as node:
+                await asyncio.to_thread(_tell_setup_link, settings, node)
+                log.info("node.up", organisation=node.identity.name, rest=node.rest, party=node.party)
+                await _watch(stopped, node.tasks | {keeping})
+                log.info("node.stopping")
+    finally:
+        keeping.cancel()
 
 
 def _tell_setup_link(settings: NodeSettings, node: Running) -> None:
@@ -328,6 +342,8 @@ async def _watch(stopped: asyncio.Event, tasks: frozenset[asyncio.Task[None]]) -
 def _raise_ended(tasks: frozenset[asyncio.Task[None]]) -> None:
     for task in tasks:
         if task.done():
+            if isinstance(cause := task.exception(), HanseError):
+                raise cause
             raise fault("node.failed", f"its {task.get_name()} has ended: {task.exception()}") from task.exception()
 
 

@@ -16,8 +16,10 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def claimed(directory: Path) -> Iterator[None]:
-    """Hold the directory for this process. Raises `node.running`, `node.directory` or `database.full`.
+def claimed(directory: Path, standby: bool = False) -> Iterator[None]:
+    """Hold the directory for this process; with `standby`, as soon as who holds it has ended.
+
+    Raises `node.running`, `node.directory` or `database.full`.
 
     The lock is the open file, not its content: it falls with the process, however that ends.
     """
@@ -27,7 +29,7 @@ def claimed(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise explain(directory, error) from error
     try:
-        _lock(directory, descriptor)
+        _lock(directory, descriptor, standby)
         yield
     finally:
         os.close(descriptor)
@@ -55,9 +57,9 @@ def explain(directory: Path, error: OSError) -> HanseError:
     return fault("node.directory", f"{directory}: {error.strerror or error}")
 
 
-def _lock(directory: Path, descriptor: int) -> None:
+def _lock(directory: Path, descriptor: int, standby: bool) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if standby else fcntl.LOCK_NB))
     except BlockingIOError:
         pid = os.read(descriptor, 20).decode("ascii", "replace") or "?"
         raise fault("node.running", f"process {pid} runs the node of {directory}") from None

@@ -1136,16 +1136,22 @@ Choose another port, or 0 for any free one: --party-port, --rest-port
 请更换端口，或用 0 自动选择：--party-port、--rest-port
 
 409 node.running
-The node of this directory is running already.
-该目录的节点已在运行。
-Use the running node, or stop it first.
-请使用运行中的节点，或先将其停止。
+The node is running already.
+该节点已在运行。
+Use the running node, stop it first, or stand by for it: hanse node up --standby
+请使用运行中的节点、先将其停止，或待命接替：hanse node up --standby
 
 504 node.slow
 The node did not answer in time.
 节点响应超时。
 See the node's log.
 请查看节点日志。
+
+409 node.superseded
+This process may no longer be the one that serves the node.
+本进程可能已不再是该节点的服务进程。
+Start it again with --standby: it goes on as soon as nobody else serves. See whether the database can be reached.
+请用 --standby 重新启动：无其他进程服务时即接替。并检查数据库是否可达。
 
 502 node.unexpected
 The node's answer is not understood.

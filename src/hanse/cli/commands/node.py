@@ -28,6 +28,7 @@ RestHost = Annotated[
     str | None, typer.Option(help="Address for people and programs; other than loopback it is TLS.", metavar="ADDRESS")
 ]
 RestPort = Annotated[int | None, typer.Option(help="Port of this machine's commands; 0: any.", min=0, max=65535)]
+Standby = Annotated[bool, typer.Option("--standby", help="Wait until no other process runs this node, then run it.")]
 
 
 @commands.command(epilog="Example: hanse node up --name bank --party-port 9443")
@@ -39,6 +40,7 @@ def up(
     advertise: Advertise = None,
     rest_host: RestHost = None,
     rest_port: RestPort = None,
+    standby: Standby = False,
 ) -> None:
     """Run the node until it is interrupted.
 
@@ -57,7 +59,7 @@ def up(
         "rest_host": rest_host,
         "rest_port": rest_port,
     }
-    serve(directory.expanduser(), given)
+    serve(directory.expanduser(), given, standby=standby)
 
 
 @commands.command(epilog="Example: hanse node status --json")
