@@ -29,12 +29,14 @@ from hanse.control.jobs.tables import Attempt, Job, Participant, Task
 from hanse.control.keys import service as keys
 from hanse.control.keys.tables import AccessKey
 from hanse.control.models.tables import ModelVersion
+from hanse.control.nodes.certificates import new_key, sign_root, to_pem
 from hanse.control.notifications.tables import Channel, Notification, Secret, Settings
 from hanse.control.oidc.tables import Provider
 from hanse.control.organisations.tables import Member
 from hanse.control.pipelines import service as pipelines
 from hanse.control.profiles.tables import DatasetProfile, ProfileShare
 from hanse.control.projects.tables import Project, ProjectMember
+from hanse.control.registry.tables import Register, RegisterEntry, Registry, RegistryListing
 from hanse.control.schedules.tables import Plan, Schedule
 from hanse.control.schedules.timing import Cron
 from hanse.control.sessions import service as sessions
@@ -192,7 +194,20 @@ def _house(session: Session, directory: Path) -> None:
             created_at=_at(),
         )
     )
+    _registry(session)
     session.add(Invitation(id=CODE, secret=b"x" * 32, created_at=_at(), expires_at=_at(days=1), used_by=None))
+
+
+def _registry(session: Session) -> None:
+    """This node lists the partner, and reads the partner's registry."""
+    root = to_pem(sign_root("telecom", new_key()))
+    seen = {"organisation": PARTNER, "name": "telecom", "root_pem": root, "address": "127.0.0.1:1", "sides": "one"}
+    session.add(Register(id=1, is_open=True, changed_at=_at()))
+    session.add(RegisterEntry(entry=b"", chain="", signature="", serial=0, listed_at=_at(), **seen))
+    told = {"serial": 0, "told": "", "told_at": "", "read_at": "", "trouble": ""}
+    session.add(Registry(organisation=PARTNER, projects=(), datasets=(), **told))
+    words = {"region": "", "contact": "", "projects": (), "datasets": (), "as_of": _at(), "vouch": ""}
+    session.add(RegistryListing(listed_by=PARTNER, **seen, **words))
 
 
 def _at(**later: float) -> str:
