@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from hanse.core.faults import HanseError
-from hanse.core.profiles import QUANTILES, Drawn, Figures, ProfileSpec, Wanted
+from hanse.core.profiles import QUANTILES, Drawn, Drift, Figures, ProfileSpec, Wanted
 from hanse.core.schema import Column, Schema
 from hanse.core.specs import Artefact, AttemptResult, IngestSpec, Limits
 from hanse.runtime import profile
@@ -157,6 +157,60 @@ def test_drift_is_what_the_formulas_say(
     moved = {column.name: column.verdict for column in drift.columns}
     assert moved["x0"] == "drifted"
     assert moved["x12"] == "stable"
+
+
+def table_of(path: Path, **columns: tuple[str, list[Any]]) -> Artefact:
+    """Write columns (SQL type, values) beside an id as they are, without what the ingest would refuse."""
+    count = len(next(iter(columns.values()))[1])
+    with duckdb.connect() as engine:
+        types = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+        engine.execute(f"CREATE TABLE t (id VARCHAR, {types})")
+        rows = [[str(n), *(values[n] for _, values in columns.values())] for n in range(count)]
+        if rows:
+            engine.executemany(f"INSERT INTO t VALUES ({', '.join('?' * (len(columns) + 1))})", rows)
+        engine.execute(f"COPY t TO '{path}' (FORMAT parquet)")
+    names: dict[str, Any] = {"DOUBLE": "real", "BIGINT": "integer", "VARCHAR": "text"}
+    schema = [Column("id", "text", "id"), *(Column(name, names[kind]) for name, (kind, _) in columns.items())]
+    return Artefact("table", str(path), "", count, Schema(tuple(schema)))
+
+
+def test_numbers_at_the_ends_of_what_there_is_have_figures(tmp_path: Path) -> None:
+    wide = [-1.7e308, 1.7e308, 0.0, 5e-324, -0.0, 1e308]
+    table = table_of(
+        tmp_path / "t.parquet",
+        wide=("DOUBLE", wide),
+        tiny=("DOUBLE", [5e-324 * n for n in range(6)]),
+        same=("DOUBLE", [1e300] * 6),
+        large=("BIGINT", [2**63 - 1, -(2**63), 0, 1, 2, 3]),
+        none=("DOUBLE", [None] * 6),
+        empty=("VARCHAR", [None] * 6),
+        long=("VARCHAR", ["x" * 100_000, "y" * 100_000, "a", "b", "c", None]),
+    )
+    figures = measure(table, tmp_path, BOUNDS)
+    assert msgspec.json.decode(msgspec.json.encode(figures), type=Figures) == figures
+    columns = {column.name: column for column in figures.columns}
+    numbers = columns["wide"].numbers
+    assert numbers is not None
+    assert (numbers.minimum, numbers.maximum, sum(numbers.counts)) == (-1.7e308, 1.7e308, 6)
+    assert numbers.mean == pytest.approx(1e308 / 6)
+    assert numbers.deviation == pytest.approx(np.std(np.array(wide) / 2**600, ddof=1) * 2.0**600)
+    same = columns["same"].numbers
+    assert same is not None
+    assert (same.edges, same.counts, same.deviation) == ((1e300, 1e300), (6,), 0)
+    assert [columns[name].numbers for name in ("none", "empty")] == [None, None]
+    assert (columns["none"].missing, columns["none"].distinct, columns["empty"].values) == (6, 0, ())
+    assert {len(one.value) for one in columns["long"].values} == {200, 1}
+    drift = compare(table, table, tmp_path, BOUNDS)
+    assert {column.verdict for column in drift.columns} == {"stable"}
+    assert msgspec.json.decode(msgspec.json.encode(drift), type=Drift) == drift
+
+
+def test_a_table_without_rows_has_figures(tmp_path: Path) -> None:
+    table = table_of(tmp_path / "t.parquet", x=("DOUBLE", []), t=("VARCHAR", []))
+    figures = measure(table, tmp_path, BOUNDS)
+    assert (figures.rows, [column.filled for column in figures.columns], figures.ids.longest) == (0, [0, 0], 0)
+    assert compare(table, table, tmp_path, BOUNDS).columns[0].ks is None
+    assert draw(table, [Wanted("histogram", 100_000, "x", edges=(0, 1))], tmp_path, BOUNDS)[0].counts == (0, 0, 0, 0)
 
 
 def test_drift_of_texts_and_of_what_is_missing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hanse.core.profiles import ColumnDrift, Drift, judge
 from hanse.core.schema import Column
 from hanse.core.specs import Artefact
 from hanse.sdk.engine import Bounds, batches, connect, named, parquet, quote
-from hanse.sdk.profiling import FREQUENT, demand_schema
+from hanse.sdk.profiling import FREQUENT, demand_schema, shortened
 from hanse.sdk.sketches import Reals, held, quantiles
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _drift_of_texts(engine: Engine, called: str, name: str, old: str, new: str) 
         picks = ", ".join([*each, f"count({name})", "count(*)"])
         *found, filled, rows = engine.execute(f"SELECT {picks} FROM {source}").fetchall()[0]
         counts.append(np.array([*found, filled - sum(found), rows - filled], np.int64))
-    return _judged(called, counts, values=tuple(values))
+    return _judged(called, counts, values=tuple(map(shortened, values)))
 
 
 def _judged(name: str, counts: Sequence[Counts], **known: Any) -> ColumnDrift:

@@ -7,10 +7,12 @@ correlation together; for each column of texts its most frequent values; two for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import duckdb
 import numpy as np
 from arro3.core import Array
 from numpy.typing import NDArray
@@ -33,8 +35,6 @@ from hanse.sdk.sketches import Distinct, Reals, held, quantiles
 from hanse.sdk.survey import Repeats
 
 if TYPE_CHECKING:
-    import duckdb
-
     Engine = duckdb.DuckDBPyConnection
 
 AT_ONCE = 32
@@ -50,6 +50,8 @@ FEW = 20
 CLASSES = 100
 MOST_CORRELATED = 64
 SLICE_ROWS = 1 << 13
+VALUE_CHARACTERS = 200
+SHRUNK = 2.0**-600
 _NO_VALUE = np.uint64(2**64 - 1)
 
 
@@ -68,6 +70,13 @@ def demand_schema(table: Artefact) -> Schema:
     if table.schema is None:
         raise fault("artefact.damaged", "the table came without a schema", "register the data again")
     return table.schema
+
+
+class Seen(NamedTuple):
+    """How many distinct values a column has."""
+
+    values: int
+    is_estimate: bool
 
 
 class Measuring:
@@ -99,7 +108,7 @@ class Measuring:
                     column.use,
                     figures["filled"],
                     rows - figures["filled"],
-                    min(seen.count, figures["filled"]),
+                    min(seen.values, figures["filled"]),
                     is_estimated=seen.is_estimate,
                     numbers=spread.figures(column.name) if column.name in quarters else None,
                     values=values,
@@ -120,28 +129,42 @@ class Measuring:
         at_once = self._at_once(1)
         for start in range(0, len(columns), at_once):
             part = columns[start : start + at_once]
-            row = self._one(", ".join(_plain_picks(column) for column in part))
+            row = self._aggregates(part)
             for place, column in enumerate(part):
                 filled, low, high, mean, deviation = row[5 * place : 5 * place + 5]
                 said: dict[str, Any] = {"filled": int(filled)}
                 if column.type == "text":
                     said |= {"shortest": low, "longest": high}
                 elif filled:
-                    said |= {"low": float(low), "high": float(high), "mean": float(mean)}
-                    said["deviation"] = None if deviation is None else float(deviation)
+                    said |= {"low": float(low), "high": float(high), "mean": _finite(mean) or 0.0}
+                    said["deviation"] = _finite(deviation)
                 yield column, said
 
-    def _distinct(self, columns: Sequence[Column]) -> dict[str, Distinct]:
-        found = {column.name: Distinct() for column in columns}
-        names = list(found)
+    def _aggregates(self, part: Sequence[Column]) -> tuple[Any, ...]:
+        """Return the five aggregates of each column; of numbers whose squares are too great, by way of smaller ones."""
+        try:
+            row = self._one(", ".join(map(_plain_picks, part)))
+        except duckdb.OutOfRangeException:
+            row = (math.inf,)
+        if all(math.isfinite(figure) for figure in row if isinstance(figure, float)):
+            return row
+        if len(part) == 1:
+            return self._one(_plain_picks(part[0], SHRUNK))
+        return tuple(figure for column in part for figure in self._aggregates([column]))
+
+    def _distinct(self, columns: Sequence[Column]) -> dict[str, Seen]:
+        found: dict[str, Seen] = {}
+        names = [column.name for column in columns]
         at_once = self._at_once(2)
         for start in range(0, len(names), at_once):
             part = names[start : start + at_once]
+            sketches = [Distinct() for _ in part]
             hashes = (f"CASE WHEN {named(n)} IS NULL THEN {_NO_VALUE} ELSE hash({named(n)}) END" for n in part)
             for batch in batches(self._engine.cursor(), f"SELECT {', '.join(hashes)} FROM {self._source}"):
-                for name, column in zip(part, batch, strict=True):
+                for sketch, column in zip(sketches, batch, strict=True):
                     values = column.to_numpy()
-                    found[name].add(values[values != _NO_VALUE])
+                    sketch.add(values[values != _NO_VALUE])
+            found |= {n: Seen(sketch.count, sketch.is_estimate) for n, sketch in zip(part, sketches, strict=True)}
         return found
 
     def _quantiles(self, name: str, filled: int) -> list[float]:
@@ -178,9 +201,9 @@ class Measuring:
 
     # ----------------------------------------------------------------------------------------------- values
 
-    def _frequent(self, column: Column, seen: Distinct) -> tuple[Counted, ...]:
+    def _frequent(self, column: Column, seen: Seen) -> tuple[Counted, ...]:
         """Return the most frequent values of texts and of numbers with few values, and how often each is there."""
-        if column.type != "text" and (seen.is_estimate or seen.count > FEW):
+        if column.type != "text" and (seen.is_estimate or seen.values > FEW):
             return ()
         name, only = named(column.name), ""
         if seen.is_estimate:
@@ -193,11 +216,11 @@ class Measuring:
             f"SELECT {name}::VARCHAR, count(*) AS n FROM {self._source} WHERE {name} IS NOT NULL {only} "
             f"GROUP BY {name} ORDER BY n DESC, {name} LIMIT {most}"
         )
-        return tuple(Counted(value, int(count)) for value, count in self._engine.execute(query).fetchall())
+        return tuple(Counted(shortened(value), int(count)) for value, count in self._engine.execute(query).fetchall())
 
-    def _balance(self, columns: Sequence[Column], distinct: dict[str, Distinct]) -> tuple[Counted, ...]:
+    def _balance(self, columns: Sequence[Column], distinct: dict[str, Seen]) -> tuple[Counted, ...]:
         label = next((column for column in columns if column.use == "label"), None)
-        if label is None or distinct[label.name].is_estimate or distinct[label.name].count > CLASSES:
+        if label is None or distinct[label.name].is_estimate or distinct[label.name].values > CLASSES:
             return ()
         return self._count(named(label.name), "", CLASSES)
 
@@ -232,13 +255,27 @@ class Measuring:
         return int(self._engine.execute(f"SELECT coalesce(sum(more), 0) FROM ({groups})").fetchall()[0][0])
 
 
-def _plain_picks(column: Column) -> str:
-    """Return the five aggregates of a column: filled; extremes (texts: of lengths); mean and deviation."""
+def shortened(value: str) -> str:
+    """Return a value as it is shown: of a long text the beginning."""
+    return value if len(value) <= VALUE_CHARACTERS else value[: VALUE_CHARACTERS - 1] + "…"
+
+
+def _finite(number: float | None) -> float | None:
+    return float(number) if number is not None and math.isfinite(number) else None
+
+
+def _plain_picks(column: Column, scale: float = 1.0) -> str:
+    """Return the five aggregates of a column: filled; extremes (texts: of lengths); mean and deviation.
+
+    These are found of numbers times `scale`, a power of two, and are so again when they are returned.
+    """
     name = named(column.name)
     if column.type == "text":
         return f"count({name}), min(length({name})), max(length({name})), NULL, NULL"
     number = f"{name}::DOUBLE"
-    return f"count({name}), min({number}), max({number}), favg({number}), stddev_samp({number})"
+    small = number if scale == 1 else f"({number} * {scale!r}::DOUBLE)"
+    back = "" if scale == 1 else f" / {scale!r}::DOUBLE"
+    return f"count({name}), min({number}), max({number}), favg({small}){back}, stddev_samp({small}){back}"
 
 
 def _as_reals(column: Array) -> Reals:
@@ -259,7 +296,7 @@ class Spread:
         self._names, self._together, self._plain, self._quantiles = list(names), list(together), plain, quarters
         self._fences = {name: _fences(quarters[name]) for name in names}
         self._edges = {name: self._bins(name) for name in names}
-        self._counts = {name: np.zeros(BINS, np.int64) for name in names}
+        self._counts = {name: np.zeros(len(self._edges[name]) - 1, np.int64) for name in names}
         self._beyond = {name: [0, 0] for name in names}
         size = (len(self._together), len(self._together))
         self._sums = {part: np.zeros(size) for part in ("rows", "x", "xx", "xy")}
@@ -268,7 +305,7 @@ class Spread:
         low, high = self._plain[name]["low"], self._plain[name]["high"]
         if (fences := self._fences[name]) is not None:
             low, high = max(low, fences[0]), min(high, fences[1])
-        return np.histogram_bin_edges(np.empty(0), BINS, (low, high))
+        return bin_edges(low, high)
 
     def add(self, batch: dict[str, Reals]) -> None:
         """Count the next piece."""
@@ -277,12 +314,16 @@ class Spread:
             if (fences := self._fences[name]) is not None:
                 self._beyond[name][0] += int(np.count_nonzero(numbers < fences[0]))
                 self._beyond[name][1] += int(np.count_nonzero(numbers > fences[1]))
-            self._counts[name] += np.histogram(numbers, BINS, (edges[0], edges[-1]))[0]
+            if len(edges) == 2:
+                self._counts[name] += np.count_nonzero((numbers >= edges[0]) & (numbers <= edges[1]))
+            else:  # a quarter of all, so that the distance of the greatest numbers is one
+                self._counts[name] += np.histogram(numbers / 4, BINS, (edges[0] / 4, edges[-1] / 4))[0]
         if list(batch) == self._together:
             rows = len(next(iter(batch.values())))
             for start in range(0, rows, SLICE_ROWS):
                 self._correlate([numbers[start : start + SLICE_ROWS] for numbers in batch.values()])
 
+    @np.errstate(over="ignore", invalid="ignore")  # what overflows has no coefficient
     def _correlate(self, columns: Sequence[Reals]) -> None:
         """Add to the sums of pairs, of standardised numbers, so that nothing cancels out."""
         means = [self._plain[name]["mean"] for name in self._together]
@@ -317,7 +358,7 @@ class Spread:
     def correlation(self) -> Correlation:
         """Return the coefficient of each pair."""
         rows, x, xx, xy = (self._sums[part] for part in ("rows", "x", "xx", "xy"))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             covariance = rows * xy - x * x.T
             spread = rows * xx - x * x  # of the rows' column, over the rows in which the other is filled
             matrix = np.where(rows > 1, covariance / np.sqrt(spread * spread.T), np.nan)
@@ -331,4 +372,11 @@ def _fences(quarters: Sequence[float]) -> tuple[float, float] | None:
     """Return Tukey's fences, if the quartiles differ."""
     low, high = quarters[QUANTILES.index(0.25)], quarters[QUANTILES.index(0.75)]
     reach = FENCE * (high - low)
-    return (low - reach, high + reach) if 0 < reach < np.inf else None
+    fences = (low - reach, high + reach)
+    return fences if reach > 0 and all(map(math.isfinite, fences)) else None
+
+
+def bin_edges(low: float, high: float) -> NDArray[np.float64]:
+    """Return the edges of bins of equal width; a single bin where numbers lie too close for more, or are one."""
+    quarters = np.linspace(low / 4, high / 4, BINS + 1)
+    return quarters * 4 if np.all(np.diff(quarters) > 0) else np.array([low, high])

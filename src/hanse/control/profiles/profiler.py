@@ -137,6 +137,9 @@ class Profiler:
             return Outcome(fault=Fault("profile.failed", cause=f"it took more than {self.most_s / 3600:g} h"))
         except HanseError as error:
             return Outcome(fault=error.fault)
+        except Exception as error:  # a full disk, an answer that cannot be read: this run fails and no other
+            log.exception("profile.failed", dataset=row.dataset, version=row.version)
+            return Outcome(fault=Fault("profile.failed", cause=f"{type(error).__name__}: see the node's log"))
 
     def _snapshots(self, row: DatasetProfile) -> tuple[Snapshot, Snapshot | None]:
         with self.database.read() as session:
