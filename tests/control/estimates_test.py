@@ -14,14 +14,15 @@ from hanse.control.access.callers import LOCAL
 from hanse.control.approvals.tables import Approval
 from hanse.control.database import Database
 from hanse.control.estimates import service as estimates
+from hanse.control.estimates.service import USUAL_BYTES_S, Link
 from hanse.control.estimates.tables import Expectation, Measure
 from hanse.control.jobs.wishes import ENOUGH, Wishes
 from hanse.control.migrations import upgrade
 from hanse.core.costs import Cost, Figures
 from hanse.core.estimates import Estimate
-from hanse.core.ids import JobId, TaskName
+from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.planning import CheckPipeline, DescribeCatalogue, PipelineCheck, PlannedTask
-from hanse.core.roles import GUEST, host
+from hanse.core.roles import GUEST, PartyId, host
 
 COST = Cost(seconds=8.0, bytes_sent=5, bytes_received=40, memory_bytes=1 << 20, sums={host(1): 7})
 MACHINE = "a processor, portable, 1 threads"
@@ -131,6 +132,10 @@ async def test_what_is_reused_takes_nothing(trio: Trio) -> None:
     assert again.seconds.most == 0.0
 
 
+def near_by(_party: PartyId) -> Link:
+    return Link()
+
+
 def planned(name: str, *after: str) -> PlannedTask:
     return PlannedTask(name, "step", "1.0.0", (GUEST, host(1)), after, {})
 
@@ -147,9 +152,9 @@ def test_the_longest_chain_is_the_likely_time_and_a_round_trip_is_a_part_of_it(d
     costs = {"a": Cost(seconds=1.0), "b": Cost(seconds=2.0, round_trips=10), "c": Cost(seconds=5.0)}
     check = PipelineCheck((), tasks, costs=costs, machine=MACHINE)
     with database.read() as session:
-        near = estimates.foresee(session, GUEST, check, (), lambda _: 0.0).estimate
-        far = estimates.foresee(session, GUEST, check, (), lambda _: 0.5).estimate
-        rest = estimates.foresee(session, GUEST, check, {TaskName("a")}, lambda _: 0.0).estimate
+        near = estimates.foresee(session, GUEST, check, (), near_by).estimate
+        far = estimates.foresee(session, GUEST, check, (), lambda _: Link(round_trip_s=0.5)).estimate
+        rest = estimates.foresee(session, GUEST, check, {TaskName("a")}, near_by).estimate
     assert near.seconds.likely == pytest.approx(6.0)
     assert near.seconds.most == pytest.approx(sum(task.seconds.most for task in near.tasks))
     assert far.seconds.likely == pytest.approx(1.0 + 7.0)
@@ -165,13 +170,30 @@ def test_history_is_of_one_component_role_and_machine_and_the_oldest_is_forgotte
         monkeypatch.setattr(estimates, "now", lambda number=number: f"2026-01-0{number + 1}T00:00:00.000Z")
         with database.write() as session:
             job = JobId(f"job-{number}")
-            estimates.keep(session, job, estimates.foresee(session, GUEST, check, (), lambda _: 0.0))
+            estimates.keep(session, job, estimates.foresee(session, GUEST, check, (), near_by))
             estimates.measure(session, job, TaskName("a"), Figures(16.0, 10, 40, 1 << 20))
             estimates.measure(session, job, TaskName("a"), Figures(1e9, 1, 1, 1))  # a later attempt changes nothing
     with database.read() as session:
         assert {row.job for row in session.scalars(select(Measure))} == {"job-3", "job-4", "job-5"}
-        same = estimates.foresee(session, GUEST, check, (), lambda _: 0.0).estimate
-        other = estimates.foresee(session, GUEST, msgspec.structs.replace(check, machine="b"), (), lambda _: 0.0)
-        role = estimates.foresee(session, host(1), check, (), lambda _: 0.0)
+        same = estimates.foresee(session, GUEST, check, (), near_by).estimate
+        other = estimates.foresee(session, GUEST, msgspec.structs.replace(check, machine="b"), (), near_by)
+        role = estimates.foresee(session, host(1), check, (), near_by)
     assert (same.history, other.estimate.history, role.estimate.history) == (3, 0, 0)
     assert same.seconds.likely == pytest.approx(16.0, rel=0.01)
+
+
+def test_the_slowest_link_decides_and_is_what_was_measured_last(database: Database) -> None:
+    cost = Cost(seconds=1.0, bytes_sent=10_000_000, bytes_received=15_000_000)
+    check = PipelineCheck((), (planned("a"),), costs={"a": cost}, machine=MACHINE)
+    partner = OrganisationId("f" * 32)
+
+    def expect() -> float:
+        with database.read() as session:
+            rate = estimates.rate_to(session, partner)
+            return estimates.foresee(session, GUEST, check, (), lambda _: Link(rate)).estimate.seconds.likely
+
+    assert expect() == pytest.approx(1.0 + 25e6 / USUAL_BYTES_S)
+    for measured in (1e6, 5e6, 0.0):  # a check that carried nothing says nothing
+        with database.write() as session:
+            estimates.note_rate(session, partner, measured)
+    assert expect() == pytest.approx(1.0 + 5.0)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from hanse.cli.app import app
 from hanse.control.doctor.verdicts import judge, worst
 from hanse.control.doctor.words import WORDS
+from hanse.control.estimates.service import rate_to
 from hanse.core.links import Reading
 
 
@@ -24,6 +25,11 @@ async def test_a_members_link_is_checked_and_audited_once(open_house: Any, until
     assert "bad" not in {finding["state"] for finding in found.values()}
     ((actor, told),) = bank.audited("link.check")
     assert (actor, told["address"]) == ("administrator", operator.node.party)
+    slower = min(found[way]["value"] for way in ("bandwidth_up", "bandwidth_down"))
+    database = bank.database()
+    with database.read() as session:
+        assert rate_to(session, operator.id) == slower * 1e6 / 8
+    database.close()
     assert (await bank.fail("POST", "/doctor", {"target": "nobody"}))["code"] == "member.unknown"
 
 

@@ -5,7 +5,7 @@ from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Base
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.derived.tables import Derived
-from hanse.control.estimates.tables import Expectation, Measure
+from hanse.control.estimates.tables import Expectation, LinkRate, Measure
 from hanse.control.grants.tables import Application, Card, DatasetRead, Grant, GrantTerms, GrantUse, Offer
 from hanse.control.invitations.tables import Invitation
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Participant, Spending, Task, Turnstile, Workplace
@@ -69,6 +69,7 @@ TABLES: tuple[type[Base], ...] = (
     Letter,
     Link,
     Member,
+    LinkRate,
     Measure,
     ModelVersion,
     Notification,

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from hanse.control.estimates.correction import DOUBT, correct, ratio
-from hanse.control.estimates.tables import Expectation, Measure
+from hanse.control.estimates.tables import Expectation, LinkRate, Measure
 from hanse.core.costs import FIGURES, Cost, Figures
 from hanse.core.estimates import Estimate, Range, TaskEstimate
-from hanse.core.ids import JobId, TaskName
+from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.planning import PipelineCheck, PlannedTask
 from hanse.core.roles import PartyId, role_of
 from hanse.core.times import now
@@ -21,11 +21,19 @@ LOOKED_AT = 30
 KEPT = 200
 """How many are kept of each component, role and machine."""
 
-LINK_BYTES_S = 12.5e6
-"""What a link is taken to carry, 100 Mbit/s, until measured runs have corrected it: the time of both directions."""
+USUAL_BYTES_S = 12.5e6
+"""What a link is taken to carry, 100 Mbit/s, until `hanse doctor` has measured it."""
 
-RoundTrip = Callable[[PartyId], float]
-"""Says how long a byte to a party and back takes, in seconds, as measured."""
+
+class Link(NamedTuple):
+    """What lies between this node and another: bytes a second, and seconds for a byte there and back."""
+
+    bytes_s: float = USUAL_BYTES_S
+    round_trip_s: float = 0.0
+
+
+LinkTo = Callable[[PartyId], Link]
+"""Says how a party is reached."""
 
 
 Ratios = Mapping[str, float | None]
@@ -49,7 +57,7 @@ class Foreseen(NamedTuple):
 
 
 def foresee(
-    session: Session, me: PartyId, check: PipelineCheck, reused: Collection[TaskName], round_trip_s: RoundTrip
+    session: Session, me: PartyId, check: PipelineCheck, reused: Collection[TaskName], link_to: LinkTo
 ) -> Foreseen:
     """Estimate a checked pipeline at party `me`; what is `reused` takes nothing."""
     modelled, found = {}, []
@@ -59,8 +67,7 @@ def foresee(
             found.append(TaskEstimate(task.name, task.component, takes_part=mine, reused=True))
             continue
         cost = check.costs.get(task.name, Cost())
-        slowest_s = max((round_trip_s(party) for party in task.parties if party != me), default=0.0)
-        figures = _figures(cost, slowest_s)
+        figures = _figures(cost, [link_to(party) for party in task.parties if party != me])
         key = Key(task.component, task.apply, role_of(me), check.machine)
         if mine:
             modelled[name] = key, figures
@@ -74,6 +81,18 @@ def keep(session: Session, job: JobId, foreseen: Foreseen) -> None:
     session.add(Expectation(job=job, at=now(), estimate=foreseen.estimate))
     for task, (key, figures) in foreseen.modelled.items():
         session.add(Measure(job=job, task=task, **key._asdict(), modelled=figures))
+
+
+def note_rate(session: Session, organisation: OrganisationId, bytes_s: float) -> None:
+    """Note how much the link to a member has carried; nothing of one that carried nothing."""
+    if bytes_s > 0:
+        session.merge(LinkRate(organisation=organisation, bytes_s=bytes_s, at=now()))
+
+
+def rate_to(session: Session, organisation: OrganisationId) -> float:
+    """Return how many bytes a second the link to a member carries, as last measured, or the usual."""
+    row = session.get(LinkRate, organisation)
+    return USUAL_BYTES_S if row is None else row.bytes_s
 
 
 def find(session: Session, job: JobId) -> Estimate | None:
@@ -98,8 +117,10 @@ def forget(session: Session, job: JobId) -> None:
     session.execute(delete(Measure).where(Measure.job == job, Measure.measured_at == ""))
 
 
-def _figures(cost: Cost, round_trip_s: float) -> Figures:
-    seconds = cost.over(LINK_BYTES_S, round_trip_s)
+def _figures(cost: Cost, links: Sequence[Link]) -> Figures:
+    """Return the figures over the slowest of the links."""
+    rate = min((link.bytes_s for link in links), default=USUAL_BYTES_S)
+    seconds = cost.over(rate, max((link.round_trip_s for link in links), default=0.0))
     return Figures(seconds, cost.bytes_sent, cost.bytes_received, cost.memory_bytes)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hanse.control.database import Base, Record
 from hanse.core.costs import Figures
 from hanse.core.estimates import Estimate
-from hanse.core.ids import JobId, TaskName
+from hanse.core.ids import JobId, OrganisationId, TaskName
 
 
 class Expectation(Base):
@@ -37,3 +37,13 @@ class Measure(Base):
     modelled: Mapped[Figures] = mapped_column(Record(Figures))
     measured: Mapped[Figures | None] = mapped_column(Record(Figures))
     measured_at: Mapped[str] = mapped_column(String(24), default="")
+
+
+class LinkRate(Base):
+    """How many bytes a second the link to a member carried when it was last checked, in its slower direction."""
+
+    __tablename__ = "link_rates"
+
+    organisation: Mapped[OrganisationId] = mapped_column(String(32), primary_key=True)
+    bytes_s: Mapped[float]
+    at: Mapped[str] = mapped_column(String(24))

@@ -23,7 +23,7 @@ from hanse.control.approvals import service as approvals
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.estimates import service as estimates
-from hanse.control.estimates.service import Foreseen
+from hanse.control.estimates.service import Foreseen, Link
 from hanse.control.grants.service import find_grant
 from hanse.control.jobs import approving, clauses, proposals, reuse, service, shares, spending
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey
@@ -512,10 +512,11 @@ class JobDesk:
         if refused:
             return Examined(refused, check, reused)
 
-        def round_trip_s(party: PartyId) -> float:
-            return self._partners.round_trip_s(proposal.parties[party])
+        def link_to(party: PartyId) -> Link:
+            other = proposal.parties[party]
+            return Link(estimates.rate_to(session, other), self._partners.round_trip_s(other))
 
-        return Examined((), check, reused, estimates.foresee(session, proposal.me, check, reused, round_trip_s))
+        return Examined((), check, reused, estimates.foresee(session, proposal.me, check, reused, link_to))
 
     def _open(
         self,
