@@ -15,10 +15,13 @@ from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
+from hanse.control.datasets.tables import Dataset
 from hanse.control.migrations import upgrade
+from hanse.control.notifications.tables import Notification
 from hanse.control.profiles import service
 from hanse.control.profiles.profiler import FOLDER, Profiler
 from hanse.control.profiles.tables import DatasetProfile
+from hanse.control.users.tables import User
 from hanse.core.faults import HanseError
 from hanse.core.times import format_time, now, parse_time
 
@@ -138,3 +141,24 @@ async def test_figures_are_shown_to_those_who_see_the_dataset(node: Node) -> Non
             service.ask(session, auditor, "people")
         with pytest.raises(HanseError, match=r"profile\.none"):
             service.find(session, auditor, "people", 7)
+
+
+async def test_the_owner_hears_of_drift_and_of_runs_that_fail(node: Node) -> None:
+    with node.database.write() as session:
+        session.add(
+            User(id="user-ann", name="ann", email="", state="active", must_change=False, totp_step=0, created_at=now())
+        )
+        session.scalars(select(Dataset)).one().owner = "user-ann"
+    await node.register(rows=900)
+    profiler = node.profiler(automatic=True)
+    while await profiler.step():
+        pass
+    (node.directory / "data").rename(node.directory / "elsewhere")
+    node.ask()
+    await profiler.step()
+    with node.database.read() as session:
+        told = [(row.kind, row.words) for row in session.scalars(select(Notification).order_by(Notification.number))]
+    assert told == [
+        ("dataset.drifted", {"dataset": "people", "version": "2", "older": "1", "columns": "age"}),
+        ("profile.failed", {"dataset": "people", "version": "2", "code": "profile.failed"}),
+    ]

@@ -18,10 +18,12 @@ Kind = Literal[
     "approval.requested",
     "audit.failing",
     "certificate.expiring",
+    "dataset.drifted",
     "grant.ending",
     "job.ended",
     "job.failed",
     "member.pending",
+    "profile.failed",
     "schedule.missed",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -84,6 +86,12 @@ CATALOGUE: Mapping[Kind, Wording] = {
         ("A certificate ends soon", "The certificate of {name} ends at {until}. See: hanse node certificate"),
         ("有证书即将到期", "{name} 的证书将于 {until} 到期。请执行 hanse node certificate 查看。"),
     ),
+    "dataset.drifted": _wording(
+        Permission.DATASETS_READ,
+        True,
+        ("A dataset has drifted", "Version {version} of {dataset} differs from version {older} in {columns}."),
+        ("有数据集发生漂移", "数据集 {dataset} 的版本 {version} 与版本 {older} 在以下列上不同：{columns}。"),
+    ),
     "grant.ending": _wording(
         Permission.GRANTS_READ,
         False,
@@ -110,6 +118,12 @@ CATALOGUE: Mapping[Kind, Wording] = {
             "{name} has used an invitation and waits until its fingerprint is confirmed.",
         ),
         ("有组织等待确认", "{name} 已使用邀请，等待核对指纹并确认。"),
+    ),
+    "profile.failed": _wording(
+        Permission.DATASETS_READ,
+        False,
+        ("The figures of a dataset could not be found", "Version {version} of {dataset} was not measured ({code})."),
+        ("有数据集未能完成预分析", "数据集 {dataset} 的版本 {version} 未能完成预分析（{code}）。"),
     ),
     "schedule.missed": _wording(
         Permission.JOBS_READ,

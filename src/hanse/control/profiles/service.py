@@ -11,6 +11,7 @@ from hanse.control.audit import service as audit
 from hanse.control.datasets import service as datasets
 from hanse.control.datasets.service import Snapshot
 from hanse.control.datasets.tables import Dataset, DatasetVersion
+from hanse.control.notifications import service as notifications
 from hanse.control.profiles.tables import DatasetProfile
 from hanse.core.faults import Fault, fault
 from hanse.core.ids import DatasetId
@@ -192,6 +193,22 @@ def settle(session: Session, row: DatasetProfile, outcome: Outcome) -> None:
     if outcome.fault:
         details["code"] = outcome.fault.code
     audit.append(session, NODE.id, "profile.compare" if row.older else "profile.measure", row.dataset, **details)
+    _tell(session, found)
+
+
+def _tell(session: Session, row: DatasetProfile) -> None:
+    """Tell the owner of a dataset that a version drifted, or that its figures were not found."""
+    dataset = session.get_one(Dataset, row.dataset)
+    words = {"dataset": dataset.name, "version": str(row.version)}
+    drifted = [] if row.drift is None else [column.name for column in row.drift.columns if column.verdict == "drifted"]
+    if row.fault is not None:
+        said = {**words, "code": row.fault.code}
+        link = f"/datasets/{dataset.id}/profile"
+        notifications.tell(session, "profile.failed", to=[dataset.owner], link=link, words=said)
+    elif drifted:
+        said = {**words, "older": str(row.older), "columns": ", ".join(drifted)}
+        link = f"/datasets/{dataset.id}/drift/{row.older}/{row.version}"
+        notifications.tell(session, "dataset.drifted", to=[dataset.owner], link=link, words=said)
 
 
 def let_go(session: Session, row: DatasetProfile) -> None:
