@@ -113,6 +113,7 @@ ASKS: dict[str, Ask] = {
     "diff_pipeline": Ask(query="old=1&new=1"),
     "end_sign_in": Ask(query="provider=staff"),
     "follow_registry": Ask({"registry": "telecom"}),
+    "enrol_totp": Ask({"password": "not the password"}),
     "get_dataset_drift": Ask(query="old=1&new=2"),
     "get_report": Ask(words={"task": "task"}),
     "give_grant": Ask({"dataset": "{name}", "project": "{project}", **TERMS}),

@@ -29,7 +29,13 @@ class Premises:
 @pytest.fixture
 async def premises(tmp_path: Path) -> AsyncIterator[Premises]:
     directory = tmp_path / "bank"
-    given = {"organisation": "bank", "rest_port": 0, "party_port": 0, "party_host": "127.0.0.1"}
+    given = {
+        "organisation": "bank",
+        "rest_port": 0,
+        "party_port": 0,
+        "party_host": "127.0.0.1",
+        "profile_datasets": False,
+    }
     settings = load_settings(directory, given, environment={})
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # thousands of refusals are meant
     try:

@@ -194,7 +194,7 @@ async def test_who_has_to_change_its_password_can_do_nothing_else(house: House) 
 async def test_an_authenticator_is_needed_once_enrolled_and_none_of_its_codes_works_twice(house: House) -> None:
     await house.hire("li")
     async with house.enter("li") as li:
-        enrolled = (await li.post("/v1/me/totp")).json()
+        enrolled = (await li.post("/v1/me/totp", json={"password": GOOD})).json()
         assert enrolled["uri"].startswith("otpauth://totp/")
         assert enrolled["svg"].startswith("<svg")
         totp = TOTP(b32decode(enrolled["secret"]), 6, SHA1(), 30)  # noqa: S303 (RFC 6238)
@@ -320,7 +320,7 @@ async def test_neither_passwords_nor_tokens_nor_keys_lie_in_the_database(house: 
     await house.hire("wu", "modeller")
     async with house.enter("wu") as wu:
         made = (await wu.post("/v1/keys", json={"name": "n", "scopes": {"jobs.read": "own"}})).json()
-        enrolled = (await wu.post("/v1/me/totp")).json()
+        enrolled = (await wu.post("/v1/me/totp", json={"password": GOOD})).json()
         secrets = [GOOD, wu.cookies[COOKIE], made["key"].rpartition("_")[2], enrolled["secret"]]
     raw = b"".join(path.read_bytes() for path in house.gate.directory.glob("hanse.db*"))
     assert [secret for secret in secrets if secret.encode() in raw] == []

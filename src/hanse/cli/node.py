@@ -245,7 +245,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
         registries,
     )
     app = create_app(parts, token, (f"[{name}]" if ":" in name else name for name in names))
-    server = Rest(app, tls)
+    server = Rest(app, tls, settings.rest_proxies)
     tasks = frozenset(
         asyncio.create_task(work, name=name)
         for name, work in (
@@ -304,7 +304,7 @@ class _Parting(NamedTuple):
 class Rest(uvicorn.Server):
     """uvicorn without signal handling: the supervisor's."""
 
-    def __init__(self, app: ASGIApp, tls: RestIdentity | None = None) -> None:
+    def __init__(self, app: ASGIApp, tls: RestIdentity | None = None, proxies: Sequence[str] = ()) -> None:
         config = uvicorn.Config(
             app,
             ssl_certfile=tls.chain_path if tls else None,
@@ -314,6 +314,8 @@ class Rest(uvicorn.Server):
             lifespan="off",
             ws="none",
             server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=GRACE_S,
         )
         super().__init__(config)

@@ -28,6 +28,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `party_host` is where the party port listens, `advertise` what partners dial (`bank.example:9443`, or a host alone;
     empty: the listening address). REST on other than the loopback address is TLS: with the PEM files `rest_certificate`
     and `rest_key`, or with a certificate of the organisation's root; `rest_names` are its names beside `rest_host`.
+    `rest_proxies` are the addresses of proxies whose word is taken for the address of who calls.
     A session ends after `session_idle_s` without a request and `session_most_s` after its login.
     `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
     Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
@@ -45,6 +46,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rest_host: str = "127.0.0.1"
     rest_port: Port = 8480
     rest_names: tuple[str, ...] = ()
+    rest_proxies: tuple[str, ...] = ()
     session_idle_s: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 2 * 3600
     session_most_s: Annotated[int, msgspec.Meta(ge=60, le=7 * 86_400)] = 12 * 3600
     rest_certificate: str = ""

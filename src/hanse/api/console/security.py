@@ -56,6 +56,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""What a browser may do with an answer that somebody opens as if it were a page: nothing (ASVS 5.0, 3.2.1)."""
+
 HTTPS_ONLY = "max-age=31536000; includeSubDomains"
 
 
@@ -81,7 +84,7 @@ class Guard:
         if scope["type"] != "http":
             return
         scope["correlation"] = correlation = secrets.token_hex(8)
-        answer = _Answer(send, correlation, scope.get("scheme") == "https")
+        answer = _Answer(send, correlation, scope)
         try:
             admission = await self._admit(scope)
         except HanseError as refusal:
@@ -168,10 +171,12 @@ def _is_here(address: str) -> bool:
 class _Answer:
     """`send` that adds the headers of every answer and remembers whether one has begun."""
 
-    def __init__(self, send: Send, correlation: str, encrypted: bool) -> None:
+    def __init__(self, send: Send, correlation: str, scope: Scope) -> None:
         self._send = send
         self._headers = HEADERS | {"X-Request-Id": correlation}
-        if encrypted:
+        if scope["path"].startswith("/v1/"):
+            self._headers["Content-Security-Policy"] = API_POLICY
+        if scope.get("scheme") == "https":
             self._headers["Strict-Transport-Security"] = HTTPS_ONLY
         self.started = False
 

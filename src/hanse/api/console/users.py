@@ -235,8 +235,11 @@ def change_password(asked: PasswordChange, request: Request, response: Response,
 
 
 @router.post("/me/totp", status_code=201, operation_id="enrol_totp")
-def enrol_totp(me: Me, gate: Doors, identity: Annotated[Identity, part(Identity)]) -> EnrolmentView:
+def enrol_totp(
+    asked: Confirmation, request: Request, me: Me, gate: Doors, identity: Annotated[Identity, part(Identity)]
+) -> EnrolmentView:
     """Begin with an authenticator: scan the drawing, then confirm with a code of it."""
+    logins.prove(gate.database, me.caller, asked.password, peer_of(request), gate.clock())
     with gate.database.write() as session:
         user = users.demand_self(session, me.caller)
         made = totp.enrol(session, gate.pepper, user, f"Hanse {identity.name}", me.caller)

@@ -1,0 +1,3 @@
+from tests.access.premises import premises
+
+__all__ = ["premises"]
