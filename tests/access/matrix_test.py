@@ -211,3 +211,15 @@ async def _code(
 
 def test_the_table_has_a_column_for_every_group_that_a_node_begins_with() -> None:
     assert set(GROUPS) < set(CALLERS)
+
+
+def test_no_query_asks_for_a_secret() -> None:
+    """What stands in an address stands in histories and logs (ASVS 5.0, 14.2.1); a sign-in's code works once."""
+    named = {
+        parameter["name"]
+        for path in build_api().openapi()["paths"].values()
+        for operation in path.values()
+        for parameter in operation.get("parameters", ())
+        if operation["operationId"] != "end_sign_in"
+    }
+    assert named & {"password", "token", "secret", "key", "code", "totp"} == set()

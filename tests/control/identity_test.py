@@ -81,7 +81,8 @@ async def test_a_logout_ends_the_session_at_the_node(house: House) -> None:
     await house.hire("li")
     async with house.enter("li") as browser:
         kept = {"Cookie": f"{COOKIE}={browser.cookies[COOKIE]}"}
-        assert (await browser.delete("/v1/session")).status_code == 204
+        ended = await browser.delete("/v1/session")
+        assert (ended.status_code, ended.headers["Clear-Site-Data"]) == (204, '"cache", "cookies", "storage"')
     async with house.browser() as thief:
         assert code_of(await thief.get("/v1/session", headers=kept)) == (401, "request.token")
 
@@ -215,6 +216,14 @@ async def test_an_authenticator_is_needed_once_enrolled_and_none_of_its_codes_wo
         assert code_of(await browser.post("/v1/session", json=known | {"code": code()})) == (401, "login.refused")
         assert (await browser.post("/v1/session", json=known | {"code": recovery[0]})).status_code == 200
         assert code_of(await browser.post("/v1/session", json=known | {"code": recovery[0]})) == (401, "login.refused")
+
+
+async def test_an_authenticator_is_asked_for_with_the_password(house: House) -> None:
+    await house.hire("li")
+    async with house.enter("li") as li:
+        assert code_of(await li.post("/v1/me/totp", json={"password": OTHER})) == (401, "login.refused")
+        assert code_of(await li.post("/v1/me/totp", json={})) == (422, "request.invalid")
+        assert (await li.post("/v1/me/totp", json={"password": GOOD})).status_code == 201
 
 
 async def test_an_administrator_sends_a_link_and_chooses_no_password(house: House) -> None:

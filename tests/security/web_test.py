@@ -64,3 +64,13 @@ async def test_a_word_with_line_ends_makes_no_line_of_its_own_in_the_log(premise
         await knock(premises.node.app, "GET", "/v1/projects/a\nb", headers=bearer(premises))
     written = structlog.processors.JSONRenderer(ensure_ascii=False)(None, "info", dict(lines[-1]))
     assert "\n" not in str(written)
+
+
+async def test_a_parameter_that_comes_twice_does_no_harm(premises: Premises) -> None:
+    """One of both counts, and is judged like any other; a body that says a name twice is refused where it is kept."""
+    headers = bearer(premises)
+    twice = await knock(premises.node.app, "GET", "/v1/users", query="limit=1&limit=5000", headers=headers)
+    assert twice.status == 422
+    body = b'{"pipeline": {"name": "a", "name": "b"}}'
+    kept = await knock(premises.node.app, "POST", "/v1/pipelines", headers=headers, body=body)
+    assert kept.status == 422
