@@ -44,6 +44,4 @@ def test_every_page_that_a_row_names_is_there() -> None:
 def _is_there(evidence: str) -> bool:
     path, _, name = evidence.partition("::")
     file = ROOT / path
-    return (
-        file.is_file() and re.search(rf"^(async )?def {re.escape(name)}\(", file.read_text("utf-8"), re.MULTILINE) is not None
-    )
+    return file.is_file() and re.search(rf"^(async )?def {name}\(", file.read_text("utf-8"), re.MULTILINE) is not None
