@@ -97,6 +97,27 @@ def test_a_table_is_read_with_its_types_and_its_missing_values(kind: str, server
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_query_reads_what_the_table_holds(postgresql: Server, tmp_path: Path) -> None:
+    """A table comes by COPY and a query through a cursor: the same cells."""
+    columns = (
+        "id varchar(20), b boolean, n numeric(30,5), f double precision, d date, ts timestamptz, i interval, u uuid, "
+        "c char(4), t text"
+    )
+    rows = (
+        "('1', true, 12.50000, 0.1, '2024-02-29', '2024-02-29 13:01:02.5+08', '1 day 02:00', NULL, 'ab', E'\"\\r\\n,')",
+        "('2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '')",
+        "('3', false, -0.00001, -1e300, '0001-01-01', '2024-01-01 00:00:00+00', '-3 mons', NULL, '二', E'\\.')",
+    )
+    with table("postgresql", postgresql, "mixed", columns, *rows) as name:
+        found = []
+        for wanted in ({"table": name}, {"query": "SELECT * FROM mixed"}):
+            path = stage(reader("postgresql", postgresql, **wanted), "tiger", tmp_path, Limits())
+            found.append(rows_of(path))
+            path.unlink()
+    assert found[0] == found[1]
+    assert found[0][0][1:6] == (1, 12.5, 0.1, "2024-02-29", "2024-02-29 05:01:02.5+00")
+
+
 def test_a_database_becomes_a_snapshot_in_a_process_that_never_writes_the_password(
     kind: str, server: Server, tmp_path: Path
 ) -> None:

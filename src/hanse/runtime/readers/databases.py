@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import ColumnType
@@ -42,6 +42,8 @@ class Opened(Protocol):
     def quoted(self, table: TableName) -> str: ...
 
     def select(self, query: str) -> tuple[list[tuple[str, ColumnType | None]], Rows]: ...
+
+    def copy(self, table: TableName, file: BinaryIO) -> list[tuple[str, ColumnType | None]]: ...
 
 
 class Driver(Protocol):

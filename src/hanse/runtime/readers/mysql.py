@@ -8,7 +8,7 @@ import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import pymysql
 from pymysql.constants import FIELD_TYPE
@@ -68,6 +68,11 @@ class Opened:
 
     def quoted(self, table: TableName) -> str:
         return ".".join("`" + part.replace("`", "``") + "`" for part in (table.schema, table.name))
+
+    def copy(self, table: TableName, file: BinaryIO) -> list[tuple[str, ColumnType | None]]:
+        """Return no columns: these servers copy to files of their own only."""
+        del table, file
+        return []
 
     def select(self, query: str) -> tuple[list[tuple[str, ColumnType | None]], Rows]:
         cursor = self._connection.cursor(SSCursor)

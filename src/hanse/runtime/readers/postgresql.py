@@ -1,16 +1,18 @@
 """PostgreSQL and what speaks its protocol, through psycopg: a named cursor keeps the rows on the server.
 
-The cursor is declared by the extended protocol, which takes one statement and no more.
+The cursor is declared by the extended protocol, which takes one statement and no more. A table of PostgreSQL comes by
+COPY, several times as fast: the statement is made of names of the catalogue alone.
 """
 
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 from psycopg import sql
+from psycopg.types.string import TextLoader
 
 from hanse.core.faults import HanseError, fault
 from hanse.core.schema import ColumnType
@@ -26,6 +28,9 @@ TYPES: dict[ColumnType, frozenset[str]] = {
         "text varchar bpchar char name uuid date time timetz timestamp timestamptz interval inet cidr macaddr".split()
     ),
 }
+BOOLEAN = 16
+AS_SENT = "numeric uuid date time timetz timestamp timestamptz interval inet cidr macaddr".split()
+"""Types whose values stay the server's text, in its ISO forms."""
 CODES = {
     "28": "source.password",
     "3D000": "source.database",
@@ -50,8 +55,11 @@ WORDS = {  # while connecting libpq gives no code
 class Opened:
     """A connection to a PostgreSQL server."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], *, copies: bool) -> None:
         self._connection = connection
+        self._copies = copies
+        for name in AS_SENT:
+            connection.adapters.register_loader(name, TextLoader)
 
     def server(self) -> str:
         row = self._connection.execute("SHOW server_version").fetchone()
@@ -76,6 +84,27 @@ class Opened:
         cursor.execute(query.encode())
         columns = [(column.name, self._type(column.type_code)) for column in cursor.description or ()]
         return columns, iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), [])
+
+    def copy(self, table: TableName, file: BinaryIO) -> list[tuple[str, ColumnType | None]]:
+        """Write the rows of a table to a file as CSV, if this server copies, and return its columns; else none."""
+        if not self._copies:
+            return []
+        rows = sql.Identifier(table.schema, table.name)
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(rows))
+            described = cursor.description or ()
+            columns = [(column.name, self._type(column.type_code)) for column in described]
+            if len(columns) == 1:  # a missing cell alone would be an empty line
+                return []
+            if all(kind for _, kind in columns):
+                picks = sql.SQL(", ").join(
+                    sql.SQL("{}::int" if column.type_code == BOOLEAN else "{}").format(sql.Identifier(column.name))
+                    for column in described
+                )
+                said = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(picks, rows)
+                with cursor.copy(said) as copy:
+                    file.writelines(copy)
+        return columns
 
     def _type(self, code: int) -> ColumnType | None:
         info = self._connection.adapters.types.get(code)
@@ -113,7 +142,7 @@ def opened(reader: Reader, password: str) -> Iterator[Opened]:
         with connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            yield Opened(connection)
+            yield Opened(connection, copies=source.kind == "postgresql")
             connection.rollback()
 
 

@@ -15,7 +15,7 @@ from hanse.core.schema import ColumnType
 from hanse.core.sources import KINDS, Reader
 from hanse.core.specs import Limits
 from hanse.runtime.readers import stores
-from hanse.runtime.readers.databases import opened, query_of
+from hanse.runtime.readers.databases import Rows, opened, query_of
 from hanse.sdk.engine import Bounds, connect, named, quote
 from hanse.sdk.sources import LINE_BYTES
 from hanse.sdk.table import SQL_TYPES
@@ -32,7 +32,7 @@ def stage(reader: Reader, password: str, folder: Path, limits: Limits) -> Path:
         types = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(columns)))
         options = (
             "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
-            f"max_line_size = {LINE_BYTES}"
+            f"new_line = '\\n', max_line_size = {LINE_BYTES}"
         )
         rows = f"read_csv({quote(str(text))}, {options}, columns = {{{types}}})"
         bounds = Bounds(limits.threads, limits.memory_bytes // 4 * 3)
@@ -47,15 +47,30 @@ def stage(reader: Reader, password: str, folder: Path, limits: Limits) -> Path:
 
 
 def _write_csv(reader: Reader, password: str, path: Path) -> list[tuple[str, ColumnType]]:
-    with opened(reader, password) as database, path.open("w", encoding="utf-8", newline="") as file:
-        described, batches = database.select(query_of(database, reader))
-        columns = [(name, _known(name, kind)) for name, kind in described]
-        if len({name.lower() for name, _ in columns}) < len(columns):
-            raise fault("source.query", "two columns have one name", "give them other names with AS")
+    with opened(reader, password) as database:
+        query = query_of(database, reader)
+        if reader.table is not None:
+            with path.open("wb") as copy:
+                if described := database.copy(reader.table, copy):
+                    return _columns(described)
+        described, batches = database.select(query)
+        columns = _columns(described)
+        _write_rows(batches, path)
+        return columns
+
+
+def _columns(described: list[tuple[str, ColumnType | None]]) -> list[tuple[str, ColumnType]]:
+    columns = [(name, _known(name, kind)) for name, kind in described]
+    if len({name.lower() for name, _ in columns}) < len(columns):
+        raise fault("source.query", "two columns have one name", "give them other names with AS")
+    return columns
+
+
+def _write_rows(batches: Rows, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for rows in batches:
             writer.writerows(_plain(row) for row in rows) if _odd(rows) else writer.writerows(rows)
-        return columns
 
 
 def _known(name: str, kind: ColumnType | None) -> ColumnType:
