@@ -13,11 +13,13 @@ from tests.control.offices import IDS, PARTIES, PROJECT, Office, behaving, chain
 from hanse.control.access.callers import LOCAL, Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
+from hanse.control.estimates.tables import Expectation
 from hanse.control.jobs import desk, queue, service
 from hanse.control.jobs.queue import Rules
 from hanse.control.jobs.search import Wanted
 from hanse.control.jobs.tables import Job, Participant
 from hanse.control.jobs.wishes import Wishes
+from hanse.core.estimates import Estimate, Range
 from hanse.core.faults import HanseError
 from hanse.core.ids import JobId, ProjectId
 from hanse.core.roles import GUEST
@@ -145,6 +147,24 @@ async def test_a_job_with_a_party_that_is_down_comes_back_at_once_with_the_reaso
     assert view.waiting == ()
 
 
+async def test_who_waits_for_a_place_is_told_when_the_first_running_job_is_expected_to_end(trio: Trio) -> None:
+    def fill(session: Session) -> None:
+        for name, expected_s in (("short", 600.0), ("long", 9000.0)):
+            set_running(session, add_waiting(session, name))
+            figures = Range(expected_s / 2, expected_s, 2 * expected_s)
+            estimate = Estimate(GUEST, figures, Range(), Range(), Range(), {}, (), 3)
+            session.add(Expectation(job=JobId(f"job-{name}"), at=later(0), estimate=estimate))
+        add_waiting(session, "next")
+
+    trio.bank.write(fill)
+    reasons = trio.bank.read(lambda session: queue.line_up(session, Rules(jobs=2)))
+    told = reasons[JobId("job-next")]
+    assert told is not None
+    said, _, at = told.cause.partition("; the first is expected to end at ")
+    assert said == "2 jobs run at once on this node"
+    assert later(500) < at < later(700)
+
+
 async def test_a_job_waits_until_there_is_room_on_the_node_and_then_begins(trio: Trio) -> None:
     await trio.bank.close()
     trio.bank.rules = Rules(jobs=1)
@@ -245,7 +265,7 @@ async def test_a_stranger_neither_sees_nor_changes_a_job(trio: Trio) -> None:
             await attempt
     with pytest.raises(HanseError, match=r"access\.denied"):
         await look.cancel(OPERATOR, job)
-    with pytest.raises(HanseError, match=r"access\.denied"):
+    with pytest.raises(HanseError, match=r"project\.unknown"):
         await look.submit(STRANGER, chain(only=behaving({})))
     assert trio.bank.read(lambda session: service.list_jobs(session, STRANGER)) == []
     assert [found.id for found in trio.bank.read(lambda session: service.list_jobs(session, MODELLER))] == [job]

@@ -6,16 +6,18 @@ urgent, so that nothing starves; among equals the project that has the fewest jo
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from hanse.control.estimates import service as estimates
 from hanse.control.jobs.tables import Attempt, Job, Participant, Task, Turnstile
 from hanse.core.faults import Fault
 from hanse.core.ids import JobId, ProjectId
 from hanse.core.roles import GUEST
-from hanse.core.times import later, now, parse_time
+from hanse.core.times import format_time, later, now, parse_time
 
 AGE_S = 600.0
 """Waiting this long makes a job one step of priority more urgent."""
@@ -122,6 +124,7 @@ class _Quota:
     """What is left of each limit while the queue is walked from its head."""
 
     def __init__(self, session: Session, rules: Rules) -> None:
+        self._session = session
         running = _list_running(session)
         today = _list_begun(session, later(-DAY_S))
         self._jobs = len(running)
@@ -139,7 +142,9 @@ class _Quota:
             if most and used[getattr(place, of)] >= most:
                 return Fault(code, cause=f"{most} jobs of this {_WHOSE[of]}{_WHEN[code]}")
         if self._most and self._jobs >= self._most:
-            return Fault("queue.full", cause=f"{self._most} jobs run at once on this node")
+            return Fault(
+                "queue.full", cause=f"{self._most} jobs run at once on this node{_say_next_end(self._session)}"
+            )
         self._jobs += 1
         for of, _most, used, _code in self._limits:
             used[getattr(place, of)] += 1
@@ -153,6 +158,18 @@ _WHEN = {"queue.limit": " run at once", "queue.quota": " have begun in the last 
 def _list_running(session: Session) -> list[Place]:
     query = select(*_COLUMNS).where(Job.me == GUEST, Job.state == "running")
     return [Place(*row) for row in session.execute(query)]
+
+
+def _say_next_end(session: Session) -> str:
+    """Say when the first of the running jobs is expected to end; nothing when none is, or is late already."""
+    query = select(Job.id, Job.started_at).where(Job.me == GUEST, Job.state == "running", Job.started_at.is_not(None))
+    ends = []
+    for job, started_at in session.execute(query):
+        expected = estimates.find(session, job)
+        if expected is not None and expected.seconds.likely and started_at is not None:
+            ends.append(format_time(parse_time(started_at) + timedelta(seconds=expected.seconds.likely)))
+    first = min(ends, default="")
+    return f"; the first is expected to end at {first}" if first > now() else ""
 
 
 def _list_begun(session: Session, since: str) -> list[Place]:
