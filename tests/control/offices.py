@@ -130,6 +130,9 @@ class Counters:
         digest = SimpleNamespace(peer=GUEST, stream=0, direction="sent", sha256="ab" * 32)
         return SimpleNamespace(bytes_sent={GUEST: 10}, bytes_received={GUEST: 20}, digests=(digest,))
 
+    def count_attempt(self, job: str, task: str, attempt: int) -> tuple[dict[PartyId, int], dict[PartyId, int]]:
+        return {host(1): 7}, {host(1): 9}
+
     def expect(self, token: str) -> None: ...
 
     async def ask(self, question: bytes, *, timeout_s: float = 30.0) -> bytes:

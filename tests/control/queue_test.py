@@ -21,8 +21,8 @@ from hanse.control.jobs.tables import Job, Participant
 from hanse.control.jobs.wishes import Wishes
 from hanse.core.estimates import Estimate, Range
 from hanse.core.faults import HanseError
-from hanse.core.ids import JobId, ProjectId
-from hanse.core.roles import GUEST
+from hanse.core.ids import JobId, ProjectId, TaskName
+from hanse.core.roles import GUEST, host
 from hanse.core.times import later
 
 MODELLER = Caller(
@@ -145,6 +145,26 @@ async def test_a_job_with_a_party_that_is_down_comes_back_at_once_with_the_reaso
     assert (await trio.bank.end(job)).state == "succeeded"
     view = await trio.bank.desk.view(LOCAL, job)
     assert view.waiting == ()
+
+
+async def test_what_a_running_attempt_uses_is_seen_while_it_runs(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "WATCH_S", 0.05)
+    await trio.bank.close()
+    await trio.bank.open()
+    job = await trio.bank.run(chain(only=behaving({"always": "hang"}, *PARTIES)))
+
+    def is_seen(session: Session) -> bool:
+        rows = service.attempts_of(session, job, TaskName("only"))
+        return any(row.party == GUEST and row.peak_memory_bytes > 0 for row in rows)
+
+    await trio.bank.wait(job, is_seen)
+    (task,) = (await trio.bank.desk.view(LOCAL, job)).tasks
+    assert task.state == "running"
+    assert task.peak_memory_bytes is not None
+    assert 1 << 20 < task.peak_memory_bytes < 1 << 32
+    assert (task.bytes_sent, task.bytes_received) == ({host(1): 7}, {host(1): 9})
+    await trio.bank.desk.cancel(LOCAL, job)
+    assert (await trio.bank.end(job)).state == "cancelled"
 
 
 async def test_who_waits_for_a_place_is_told_when_the_first_running_job_is_expected_to_end(trio: Trio) -> None:

@@ -142,6 +142,10 @@ class OpenAttempt:
         self.inbox.put(frames.Gone(peer, fault))
         return True
 
+    def counts(self) -> tuple[dict[PartyId, int], dict[PartyId, int]]:
+        """Return the bytes sent and received so far, by peer."""
+        return dict(self._meter.sent), dict(self._meter.received)
+
     def traffic(self, dropped: int) -> Traffic:
         """Return what was exchanged so far."""
         lines = [("sent", self._sent), ("received", self._received)]

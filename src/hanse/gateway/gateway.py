@@ -180,6 +180,11 @@ class Gateway:
         closed.inbox.put_urgent(frames.Cancel())
         return closed.traffic(self._past.dropped(key))
 
+    def count_attempt(self, job: JobId, task: TaskName, attempt: int) -> tuple[dict[PartyId, int], dict[PartyId, int]]:
+        """Return the bytes that an open attempt has sent and received so far, by peer."""
+        opened = self._attempts.get(AttemptKey(job, task, attempt))
+        return ({}, {}) if opened is None else opened.counts()
+
     def peer_gone(self, job: JobId, task: TaskName, attempt: int, peer: PartyId, problem: Fault | None) -> None:
         """Tell an attempt that a peer's has ended badly. An end that is well is told by the peer's own last frame."""
         opened = self._attempts.get(AttemptKey(job, task, attempt))

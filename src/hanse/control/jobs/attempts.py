@@ -58,6 +58,10 @@ class Attempts:
         """Return the attempts that run, or whose end is still being noted."""
         return frozenset(self._watches)
 
+    def pids(self) -> list[tuple[AttemptKey, int]]:
+        """Return the processes that run."""
+        return [(key, process.pid) for key, process in self._processes.items()]
+
     async def start(self, spec: AttemptSpec) -> Child:
         """Start the process of `spec` in its directory. Raises OSError when the machine will not have it."""
         key = AttemptKey(spec.job, spec.task, spec.attempt)

@@ -642,6 +642,7 @@ class JobDesk:
                 await self.enforce()
                 await self._workshop.recover()
                 await self._workshop.settle()
+                await self._workshop.sample()
                 self._members |= await self._read(_list_members)  # other processes of this node open jobs, too
                 for job in await self._read(lambda session: service.list_silent_jobs(session, later(-SILENT_S))):
                     await self._query(job)

@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from hanse.control.database import Database
-from hanse.control.jobs import service, shares
+from hanse.control.jobs import samples, service, shares
 from hanse.control.jobs.attempts import RUNTIME, AttemptKey, Attempts, Child, kill_orphan
 from hanse.control.jobs.recorder import Recorder
 from hanse.control.jobs.shares import Premises, Share, Traffic
@@ -48,6 +48,10 @@ class Meter(Protocol):
     def digests(self) -> Sequence[Digest]: ...
 
 
+Counts = tuple[dict[PartyId, int], dict[PartyId, int]]
+"""Bytes sent and received, by peer."""
+
+
 class AttemptSocket(Protocol):
     """The gateway's side of attempts."""
 
@@ -62,6 +66,8 @@ class AttemptSocket(Protocol):
     ) -> None: ...
 
     def close_attempt(self, job: JobId, task: TaskName, attempt: int) -> Meter: ...
+
+    def count_attempt(self, job: JobId, task: TaskName, attempt: int) -> Counts: ...
 
 
 class Workshop:
@@ -113,6 +119,12 @@ class Workshop:
         if keys:
             await self._stop(await threads.run(self._list_idle, keys))
 
+    async def sample(self) -> None:
+        """Note what the running attempts use now."""
+        pids = self._attempts.pids()
+        if pids:
+            await threads.run(self._note_samples, {key: (pid, self._gateway.count_attempt(*key)) for key, pid in pids})
+
     async def tidy(self, job: JobId) -> None:
         """Remove what the attempts of a job left on the disk and nobody needs."""
         await threads.run(self._tidy, job)
@@ -155,6 +167,12 @@ class Workshop:
         with self._database.write() as session:
             row = service.get_job(session, job)
             return shares.order_share(session, row, task, number, self._premises, token, source)
+
+    def _note_samples(self, running: dict[AttemptKey, tuple[int, Counts]]) -> None:
+        seen = {key: (samples.look_at(pid), counts) for key, (pid, counts) in running.items()}
+        found = {key: samples.Sample(*used, *counts) for key, (used, counts) in seen.items() if used is not None}
+        with self._database.write() as session:
+            samples.note(session, found)
 
     def _note_start(self, key: AttemptKey, child: Child) -> bool:
         with self._database.write() as session:
