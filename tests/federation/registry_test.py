@@ -146,7 +146,7 @@ async def test_who_is_suspended_or_leaves_is_listed_no_longer_and_a_closed_regis
     await until(names, set())
     assert await operator.ask("GET", "/registries") == []
     await exchange.ask("PUT", "/register", {"is_open": False})
-    assert (await bank.fail("POST", "/registries/exchange/refresh"))["code"] == "registry.closed"
+    assert (await bank.ask("POST", "/registries/exchange/refresh"))["trouble"] == "registry.closed"
     assert [one["trouble"] for one in await bank.ask("GET", "/registries")] == ["registry.closed"]
     assert (await bank.fail("POST", "/registries/nobody/refresh"))["code"] == "registry.unknown"
 

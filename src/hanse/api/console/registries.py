@@ -202,7 +202,7 @@ async def leave_registry(caller: Manager, registry: str, database: Storage, post
 
 @router.post("/registries/{registry}/refresh", operation_id="refresh_registry")
 async def refresh_registry(caller: Manager, registry: str, desk: Desk, database: Storage) -> RegistryView:
-    """Read a registry now; the node does so every five minutes."""
+    """Read a registry now; the node does so every five minutes. `trouble` says what was in the way."""
     row = await desk.refresh(caller, registry)
     return await threads.run(_look, database, row.organisation)
 

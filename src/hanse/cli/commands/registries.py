@@ -112,8 +112,8 @@ def show_registry(
 ) -> None:
     """Show whom a registry lists, what they show, and how they stand here."""
     with connect(directory) as client:
-        if refresh:
-            client.refresh_registry(registry)
+        if refresh and (trouble := client.refresh_registry(registry).trouble):
+            raise fault(trouble, f"{registry} could not be read", step="read the registry")
         found = client.registry_organisations(registry)
     show(found, as_json, lambda console: _draw(console, found))
 

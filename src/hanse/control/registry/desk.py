@@ -70,11 +70,8 @@ class RegistryDesk:
         return await threads.run(write)
 
     async def refresh(self, caller: Caller, name: str) -> Registry:
-        """Read a registry now. Raises `registry.unknown`, and what keeps it from being read."""
-        row, trouble = await self._read(name, caller)
-        if trouble is not None:
-            raise HanseError(trouble.fault)
-        return row
+        """Read a registry now; what is in the way stands at its row. Raises `registry.unknown`, `member.state`."""
+        return await self._read(name, caller)
 
     async def propose(self, caller: Caller, name: str, organisation: str, fingerprint: str) -> Proposed:
         """Ask to be paired with a listed organisation, the fingerprint of the pair having been compared.
@@ -123,23 +120,24 @@ class RegistryDesk:
                     row.trouble = error.fault.code
             return [row.organisation for row in found]
 
-    async def _read(self, name: str, caller: Caller | None) -> tuple[Registry, HanseError | None]:
+    async def _read(self, name: str, caller: Caller | None) -> Registry:
         row, registry = await threads.run(self._find, name)
-        taken, trouble = list[str](), None
+        taken, trouble = list[str](), ""
         try:
             taken = await self._read_pages(registry)
         except HanseError as error:
-            trouble = error
+            trouble = error.fault.code
+            log.info("registry.unread", registry=registry.name, code=trouble, cause=error.fault.cause)
 
         def finish() -> Registry:
             with self._database.write() as session:
                 found = following.find(session, row.organisation)
-                following.finish(session, found, taken, "" if trouble is None else trouble.fault.code)
+                following.finish(session, found, taken, trouble)
                 if caller is not None:
                     audit.append(session, caller.id, "registry.refresh", found.organisation, trouble=found.trouble)
                 return found
 
-        return await threads.run(finish), trouble
+        return await threads.run(finish)
 
     async def _read_pages(self, registry: Member) -> list[str]:
         taken, after = list[str](), ""
