@@ -89,9 +89,9 @@ async def test_figures_are_found_priced_told_and_taken_back(open_house: Any, tmp
     assert "drifted" in await text_of(bank, *figures, "compare", "people", "1", "2")
     assert len(await run(bank, *figures, "list", "people")) == 2
     await bank.ask("POST", "/cards", {"project": project["id"], "dataset": "people"})
-    chosen = ("rows@0.5", "quantiles:age=50,80,110,140", "histogram:age=50,80,110,140")
+    chosen = ("rows@0.5", "quantiles:age=50,80,110,140", "histogram:age=50,80,110,140@0.3")
     price = await run(bank, *figures, "price", "people", *chosen, "--epsilon", "0.4")
-    assert (price["epsilon"], price["budget"]["left"]) == (0.9, 2.0)
+    assert (price["epsilon"], price["budget"]["left"]) == (0.8, 2.0)
     share = (*figures, "share", "people", *chosen, "--project", "credit", "--yes")
     told = await run(bank, *share, "--epsilon", "0.4")
     again = await run(bank, *share, "--epsilon", "0.7")
@@ -102,9 +102,9 @@ async def test_figures_are_found_priced_told_and_taken_back(open_house: Any, tmp
     assert "bank/people" in text
     assert "50–80" in text
     assert len(await run(bank, *figures, "shares", "people")) == 1
-    assert (await run(bank, *figures, "budget", "people"))["spent"] == 0.9
-    assert (await run(bank, *figures, "budget", "people", "--most", "1"))["left"] == 0.1
-    beyond = (*figures, "share", "people", "distinct:age@0.2", "--project", "credit", "--yes")
+    assert (await run(bank, *figures, "budget", "people"))["spent"] == 0.8
+    assert (await run(bank, *figures, "budget", "people", "--most", "1"))["left"] == 0.2
+    beyond = (*figures, "share", "people", "distinct:age@0.3", "--project", "credit", "--yes")
     assert await code_of(bank, *beyond) == "profile.budget"
     await run(bank, *figures, "withdraw", "people", "--project", "credit")
     while await run(operator, *figures, "partners", "--project", "credit"):

@@ -405,19 +405,24 @@ def dataset_drift(name: str, old: int, new: int) -> Call[ProfileRun]:
     return Call("GET", f"/v1/datasets/{_part(name)}/drift", ProfileRun, query=query)
 
 
-def price_profile_share(name: str, figures: Sequence[dict[str, Any]], version: int = 0) -> Call[ProfilePrice]:
+def price_profile_share(
+    name: str, figures: Sequence[dict[str, Any]], version: int = 0, epsilon: float = 0.1
+) -> Call[ProfilePrice]:
     """Say what telling figures would take of the privacy budget. Nothing is drawn."""
-    body = {"figures": list(figures), "version": version}
+    body = {"figures": list(figures), "version": version, "epsilon": epsilon}
     return Call("POST", f"/v1/datasets/{_part(name)}/profile/price", ProfilePrice, body)
 
 
-def share_profile(name: str, project: str, figures: Sequence[dict[str, Any]], version: int = 0) -> Call[ProfileShare]:
+def share_profile(
+    name: str, project: str, figures: Sequence[dict[str, Any]], version: int = 0, epsilon: float = 0.1
+) -> Call[ProfileShare]:
     """Tell the members of a project figures of a version, with noise, in the place of what they were told before.
 
     A figure: `{"figure": "histogram", "column": "age", "edges": [18, 30, 60], "epsilon": 0.1}`; or rows, missing,
     distinct, malformed (of the id column), quantiles (with edges); texts have `values` in the place of edges.
+    `epsilon` is of each figure that names none and was not told of the version before.
     """
-    body = {"project": project, "figures": list(figures), "version": version}
+    body = {"project": project, "figures": list(figures), "version": version, "epsilon": epsilon}
     return Call("POST", f"/v1/datasets/{_part(name)}/profile/shares", ProfileShare, body, timeout_s=INGEST_TIMEOUT_S)
 
 

@@ -235,7 +235,7 @@ def quantiles_of(edges: Sequence[float], counts: Sequence[int]) -> tuple[float |
     for share in QUANTILES:
         aim, passed = share * total, plain[0]
         place = None
-        for low, high, count in zip(edges, edges[1:], plain[1:-1], strict=True):
+        for low, high, count in zip(edges[:-1], edges[1:], plain[1:-1], strict=True):
             if count and passed <= aim <= passed + count:
                 place = low + (high - low) * (aim - passed) / count
                 break

@@ -208,9 +208,13 @@ class FigureAsked(Asked):
 
 
 class PriceAsked(Asked):
-    """What telling figures of a version (0: the newest) would take."""
+    """What telling figures of a version (0: the newest) would take.
+
+    `epsilon` is of each figure that names none and was not drawn before.
+    """
 
     version: Version = 0
+    epsilon: Epsilon = 0.1
     figures: Annotated[list[FigureAsked], Field(min_length=1, max_length=MOST_FIGURES)]
 
 
@@ -449,6 +453,7 @@ def _choices(asked: PriceAsked) -> list[Choice]:
             None if one.epsilon is None else round(one.epsilon * ONE),
             tuple(one.edges),
             tuple(one.values),
+            round(asked.epsilon * ONE),
         )
         for one in asked.figures
     ]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -99,7 +99,7 @@ def price(
 ) -> None:
     """Say what telling figures would take of the privacy budget, and how exact they would be."""
     with connect(directory) as client:
-        found = _priced(client, name, figures, epsilon, version)[0]
+        found = client.price_profile_share(name, list(map(figures_of, figures)), version, epsilon)
     show(found, as_json, lambda console: _draw_price(console, found))
 
 
@@ -122,11 +122,12 @@ def share(
     Bins and values are told as they are: choose them without looking at single rows.
     """
     with connect(directory) as client:
-        seen, chosen = _priced(client, name, figures, epsilon, version)
+        chosen = list(map(figures_of, figures))
+        seen = client.price_profile_share(name, chosen, version, epsilon)
         if not yes:
             _draw_price(error_screen() if as_json else screen(), seen)
             typer.confirm(f"Tell the members of {project}?", abort=True, err=True)
-        told = client.share_profile(name, project, chosen, seen.version)
+        told = client.share_profile(name, project, chosen, seen.version, epsilon)
     show(told, as_json, lambda console: draw_told(console, [told]))
 
 
@@ -183,20 +184,6 @@ def _ended(look: Callable[[], ProfileRun], *, wait: bool) -> ProfileRun:
 def _id_of(client: Client, project: str) -> str:
     """Return the id of a project that is given by its name or id."""
     return next((found.id for found in client.projects() if project in (found.name, found.id)), project)
-
-
-def _priced(
-    client: Client, name: str, figures: list[str], epsilon: float, version: int
-) -> tuple[ProfilePrice, list[dict[str, Any]]]:
-    """Return what figures cost, and the figures; one that is known keeps the epsilon that it was drawn with."""
-    chosen = [figures_of(text) for text in figures]
-    usual = [{**one, "epsilon": one.get("epsilon", epsilon)} for one in chosen]
-    try:
-        return client.price_profile_share(name, usual, version), usual
-    except Refusal as refusal:
-        if refusal.fault.code != "profile.released":
-            raise
-    return client.price_profile_share(name, chosen, version), chosen
 
 
 def _draw_run(console: Console, name: str, found: ProfileRun) -> None:

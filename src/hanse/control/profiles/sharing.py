@@ -33,20 +33,21 @@ from hanse.core.schema import Column
 from hanse.core.times import now
 
 USUAL_EPSILON = 100
-"""Thousandths, of a figure for which none is said."""
+"""Thousandths, of a figure for which none is said and that was not drawn before."""
 
 MOST_PROFILES = 500
 """Of one partner in one project."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A figure to be told. What is not said of one that was drawn before is as it was."""
+    """A figure to be told. What is not said of one that was drawn before is as it was; else `usual` is its epsilon."""
 
     figure: SharedName
     column: str = ""
     epsilon: int | None = None
     edges: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
+    usual: int = USUAL_EPSILON
 
     @property
     def key(self) -> tuple[str, FigureName]:
@@ -91,7 +92,7 @@ def plan(session: Session, caller: Caller, name: str, version: int, choices: Seq
         raise fault("profile.figure", f"{len(choices)} figures are chosen, not 1 to {MOST_FIGURES}")
     drawn = {one.wanted.key: one.wanted for one in _drawn(session, snapshot).values()}
     wanted: dict[tuple[str, FigureName], Wanted] = {}
-    for choice in choices:
+    for choice in sorted(choices, key=lambda one: (one.epsilon is None, not one.edges and not one.values)):
         before = wanted.get(choice.key, drawn.get(choice.key))
         wanted[choice.key] = _wanted(snapshot, choice, before)
     fresh = tuple(one for key, one in wanted.items() if key not in drawn)
@@ -280,7 +281,7 @@ def _wanted(snapshot: Snapshot, choice: Choice, before: Wanted | None) -> Wanted
         if not all(said) or choice.values not in ((), before.values):
             what = f"{figure} of {column}" if column else figure
             raise fault("profile.released", f"{what} in version {snapshot.version.number}")
-    epsilon = choice.epsilon if choice.epsilon is not None else USUAL_EPSILON
+    epsilon = choice.usual if choice.epsilon is None else choice.epsilon
     found = before or Wanted(figure, epsilon, column, choice.edges, choice.values)
     _demand_figure(snapshot, found, choice.figure)
     try:
