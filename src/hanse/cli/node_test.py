@@ -105,6 +105,8 @@ async def test_the_first_administrator_logs_in_from_elsewhere_over_a_certificate
         async with AsyncClient(tmp_path / "elsewhere", read_login()) as far:
             assert (await far.me()).name == "li/laptop"
             assert (await far.node()).organisation == "bank"
+        async with AsyncClient(url, key=text, fingerprint=seen) as program:
+            assert (await program.me()).name == "li/laptop"
         async with AsyncClient(tmp_path / "elsewhere", Login(url, text, "00" * 32)) as deceived:
             with pytest.raises(HanseError) as error:
                 await deceived.me()

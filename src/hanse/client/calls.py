@@ -25,6 +25,7 @@ from hanse.client.resources import (
     Delegation,
     Delivery,
     Derived,
+    Enrolment,
     Grant,
     GrantUse,
     Group,
@@ -58,6 +59,7 @@ from hanse.client.resources import (
     Project,
     Proposal,
     Receipt,
+    RecoveryCodes,
     Register,
     RegisterEntry,
     Registry,
@@ -928,6 +930,26 @@ def unlock_user(name: str) -> Call[User]:
 def reset_user(name: str, totp: bool = False) -> Call[OneTimeLink]:
     """Make a link where the user chooses a new password; `totp` takes a lost authenticator away, too."""
     return Call("POST", f"/v1/users/{_part(name)}/reset", OneTimeLink, {"totp": totp})
+
+
+def change_password(old: str, password: str) -> Call[Me]:
+    """Change one's own password; one's other sessions end."""
+    return Call("PUT", "/v1/me/password", Me, {"old": old, "password": password})
+
+
+def enrol_totp(password: str) -> Call[Enrolment]:
+    """Begin with an authenticator."""
+    return Call("POST", "/v1/me/totp", Enrolment, {"password": password})
+
+
+def confirm_totp(code: str) -> Call[RecoveryCodes]:
+    """Let the authenticator count from the next login on."""
+    return Call("POST", "/v1/me/totp/confirm", RecoveryCodes, {"code": code})
+
+
+def remove_totp(password: str) -> Call[Me]:
+    """Do without the authenticator again."""
+    return Call("POST", "/v1/me/totp/remove", Me, {"password": password})
 
 
 def setup_link() -> Call[OneTimeLink]:

@@ -52,10 +52,14 @@ def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P], 
 class AsyncClient:
     """A node's REST interface as coroutines. Use it as an async context.
 
-    With a `login` it speaks to a node on another machine, whose certificate must be the one that was seen then.
+    `place` is the directory of a node on this machine. With an access `key` it is the node's address, such as
+    `https://node.bank.example:8480`, and `fingerprint` the SHA-256 of its certificate (empty: one that is publicly
+    trusted). With a `login`, the certificate must be the one that was seen then.
     """
 
-    def __init__(self, directory: Path, login: Login | None = None) -> None:
+    def __init__(self, place: Path | str, login: Login | None = None, *, key: str = "", fingerprint: str = "") -> None:
+        directory = Path() if key else Path(place)
+        login = Login(str(place).rstrip("/"), key, fingerprint.replace(":", "").lower()) if key else login
         here = read_address(directory) if login is None else NodeAddress(login.url, fingerprint=login.fingerprint)
         self._directory = directory
         self._address = here.rest
@@ -344,15 +348,15 @@ class AsyncClient:
 class Client:
     """A node's REST interface as plain calls: it works in a script, and in a notebook whose loop is running.
 
-    The loop that speaks HTTP runs in a thread of its own until `close`.
+    The loop that speaks HTTP runs in a thread of its own until `close`. Arguments are those of `AsyncClient`.
     """
 
-    def __init__(self, directory: Path, login: Login | None = None) -> None:
+    def __init__(self, place: Path | str, login: Login | None = None, *, key: str = "", fingerprint: str = "") -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hanse-client", daemon=True)
         self._thread.start()
         try:
-            self.asynchronous = self.wait(_open(directory, login))
+            self.asynchronous = self.wait(_open(place, login, key, fingerprint))
         except BaseException:
             self._stop()
             raise
@@ -592,8 +596,8 @@ def connect(directory: Path | str) -> Client:
     return Client(folder, known)
 
 
-async def _open(directory: Path, login: Login | None) -> AsyncClient:
-    return AsyncClient(directory, login)
+async def _open(place: Path | str, login: Login | None, key: str, fingerprint: str) -> AsyncClient:
+    return AsyncClient(place, login, key=key, fingerprint=fingerprint)
 
 
 async def _next(source: AsyncIterator[JobEvent]) -> JobEvent | None:

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import os
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -13,7 +15,9 @@ import msgspec
 
 from hanse.client import calls
 from hanse.client.calls import Call
+from hanse.client.directory import NodeAddress, read_address
 from hanse.client.refusal import read_refusal
+from hanse.client.resources import Me
 from hanse.core.faults import fault
 
 T = TypeVar("T")
@@ -56,6 +60,12 @@ def keep_login(login: Login) -> Path:
     return path
 
 
+def find_node(directory: Path) -> NodeAddress:
+    """Return where the node of a directory answers, or the one that `hanse login` knows if none is there."""
+    known = None if (directory / "token").exists() else read_login()
+    return read_address(directory) if known is None else NodeAddress(known.url, fingerprint=known.fingerprint)
+
+
 async def see_certificate(url: str) -> str:
     """Return the SHA-256 of the certificate that a node shows now, in hexadecimal; empty for plain HTTP.
 
@@ -76,16 +86,40 @@ async def see_certificate(url: str) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
+class Desk:
+    """Sends calls as a person who has logged in; what changes something carries the session's second word."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session, self._url, self._words = session, url, {}  # type: ignore[var-annotated]
+
+    async def ask(self, call: Call[T]) -> T:
+        said = await _send(self._session, self._url, call, self._words)
+        if isinstance(said, Me) and said.csrf:
+            self._words = {CSRF: said.csrf}
+        return said
+
+
+@asynccontextmanager
+async def logged_in(url: str, fingerprint: str, name: str, password: str, code: str = "") -> AsyncIterator[Desk]:
+    """Log in for as long as the context lasts. Raises Refusal."""
+    pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes.fromhex(fingerprint))) if fingerprint else None
+    # a node may be addressed by a number, and plain HTTP is spoken on this machine only
+    jar = aiohttp.CookieJar(unsafe=True, treat_as_secure_origin=url)
+    async with aiohttp.ClientSession(connector=pinned, cookie_jar=jar) as session:
+        desk = Desk(session, url)
+        await desk.ask(calls.log_in(name, password, code))
+        try:
+            yield desk
+        finally:
+            await desk.ask(calls.me())  # the session may have another token by now
+            await desk.ask(calls.log_out())
+
+
 async def make_key(url: str, fingerprint: str, name: str, password: str, code: str, title: str) -> str:
     """Log in, make an access key with all that the user may, log out; return the key's text. Raises Refusal."""
-    pinned = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(bytes.fromhex(fingerprint))) if fingerprint else None
-    jar = aiohttp.CookieJar(unsafe=True)  # a node may be addressed by a number
-    async with aiohttp.ClientSession(connector=pinned, cookie_jar=jar) as session:
-        me = await _send(session, url, calls.log_in(name, password, code), {})
-        words = {CSRF: me.csrf}
-        made = await _send(session, url, calls.add_key(title, me.permissions), words)
-        await _send(session, url, calls.log_out(), words)
-    return made.key
+    async with logged_in(url, fingerprint, name, password, code) as desk:
+        me = await desk.ask(calls.me())
+        return (await desk.ask(calls.add_key(title, me.permissions))).key
 
 
 async def _send(session: aiohttp.ClientSession, url: str, call: Call[T], headers: dict[str, str]) -> T:

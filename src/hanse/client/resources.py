@@ -740,6 +740,20 @@ class OneTimeLink(msgspec.Struct, frozen=True):
     user: User | None = None
 
 
+class Enrolment(msgspec.Struct, frozen=True):
+    """What an authenticator needs: an address, the same as a text to type, a drawing (SVG)."""
+
+    uri: str
+    secret: str
+    svg: str
+
+
+class RecoveryCodes(msgspec.Struct, frozen=True):
+    """Codes that each stand once for the authenticator."""
+
+    recovery_codes: tuple[str, ...]
+
+
 class Person(msgspec.Struct, frozen=True):
     """A user by name."""
 

@@ -1,5 +1,8 @@
 """`hanse user`, `hanse group`, `hanse session`: the people of this organisation."""
 
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +11,9 @@ from rich.markup import escape
 
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_facts, draw_table, show
-from hanse.client import connect
-from hanse.client.resources import OneTimeLink, User
+from hanse.client import calls, connect
+from hanse.client.login import Desk, find_node, logged_in
+from hanse.client.resources import OneTimeLink, RecoveryCodes, User
 from hanse.core.faults import fault
 
 users = typer.Typer(no_args_is_help=True, help="Accounts of this organisation's people.")
@@ -17,6 +21,8 @@ groups = typer.Typer(no_args_is_help=True, help="Groups: what their people may d
 sessions = typer.Typer(no_args_is_help=True, help="Who is logged in.")
 
 UserName = Annotated[str, typer.Argument(help="Name or id of a user: hanse user list.", metavar="USER")]
+OwnName = Annotated[str, typer.Argument(help="Name of one's own account.", metavar="NAME")]
+Code = Annotated[str, typer.Option(help="A code of the authenticator, where there is one.")]
 GroupName = Annotated[str, typer.Argument(help="Name of a group: hanse group list.", metavar="GROUP")]
 Granted = Annotated[
     list[str] | None,
@@ -126,6 +132,100 @@ def choose_password(
     with connect(directory) as client:
         client.choose_password(code.rpartition("#")[2], password)
     show(None, as_json, lambda console: console.print("The password is chosen."))
+
+
+@users.command("change", epilog="Example: hanse user change li.wei --email li.wei@bank.example")
+def change_user(
+    user: UserName,
+    email: Annotated[str | None, typer.Option(help="Where its notifications go.")] = None,
+    must_change: Annotated[
+        bool | None, typer.Option("--must-change/--need-not-change", help="It has to choose another password first.")
+    ] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Change an account's e-mail address, or ask for another password."""
+    with connect(directory) as client:
+        changed = client.change_user(user, email, must_change)
+    show(changed, as_json, lambda console: draw_user(console, changed))
+
+
+@users.command("projects", epilog="Example: hanse user projects li.wei --add credit --remove fraud")
+def change_projects(
+    user: UserName,
+    add: Annotated[list[str] | None, typer.Option(help="A project in which it works from now on.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A project in which it works no longer.")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Show in which projects somebody works, after letting it in or out."""
+    with connect(directory) as client:
+        for project in add or ():
+            client.add_project_person(project, user)
+        for project in remove or ():
+            client.remove_project_person(project, user)
+        names = {project.id: project.name for project in client.projects()}
+        found = [names.get(project, project) for project in client.user(user).projects]
+    show(
+        found,
+        as_json,
+        lambda console: draw_table(console, ("project",), [(name,) for name in found], "works in no project"),
+    )
+
+
+@users.command("password", epilog="Example: hanse user password li.wei")
+def change_password(
+    name: OwnName,
+    old: Annotated[str, typer.Option(prompt="Password until now", hide_input=True)],
+    password: Annotated[str, typer.Option(prompt="New password", hide_input=True, confirmation_prompt=True)],
+    code: Code = "",
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Change one's own password; one's other sessions end."""
+
+    async def change() -> None:
+        async with as_user(directory, name, old, code) as desk:
+            await desk.ask(calls.change_password(old, password))
+
+    asyncio.run(change())
+    show(None, as_json, lambda console: console.print("The password is changed."))
+
+
+@users.command("totp", epilog="Example: hanse user totp li.wei")
+def change_totp(
+    name: OwnName,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True)],
+    code: Code = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Do without it again.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol one's own authenticator, which every login asks from then on; or remove it."""
+
+    async def change() -> RecoveryCodes | None:
+        async with as_user(directory, name, password, code) as desk:
+            if remove:
+                await desk.ask(calls.remove_totp(password))
+                return None
+            made = await desk.ask(calls.enrol_totp(password))
+            typer.echo(f"Give this to the authenticator: {made.secret}\nor its address: {made.uri}", err=True)
+            shown = await asyncio.to_thread(typer.prompt, "Code that it shows", err=True)
+            return await desk.ask(calls.confirm_totp(shown))
+
+    told = asyncio.run(change())
+    words = (
+        "The authenticator is removed."
+        if told is None
+        else "Recovery codes, each good once: " + " ".join(told.recovery_codes)
+    )
+    show(told, as_json, lambda console: console.print(words))
+
+
+def as_user(directory: Path, name: str, password: str, code: str) -> AbstractAsyncContextManager[Desk]:
+    """Log in as somebody at the node that other commands speak to."""
+    here = find_node(directory.expanduser())
+    return logged_in(here.rest, here.fingerprint, name, password, code)
 
 
 @groups.command("list", epilog="Example: hanse group list")
