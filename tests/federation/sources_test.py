@@ -168,6 +168,8 @@ async def test_a_source_is_kept_and_read_from_the_command_line(open_house: Any, 
 
     servers.put_object(s3.folder, "shop/cli/people.csv", "手机;x\n+86 13800138000;1\n".encode("gb18030"))
     where = f"--kind s3 --host 127.0.0.1 --port {s3.port} --database shop --user reader --tls off"
+    (kind,) = [card for card in await run_command("source kinds") if card["kind"] == "s3"]
+    assert (kind["installed"], kind["tested"], kind["store"]) == (True, True, True)
     added = await run_command(f"source add lake {where} --region here", "--password-file", str(secret))
     assert (added["region"], added["tested"]) == ("here", True)
     assert (await run_command("source test lake"))["server"].startswith("SeaweedFS")

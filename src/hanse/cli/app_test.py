@@ -64,7 +64,7 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "registry leave, registry list, registry show, registry propose, "
     named += "schedule add, schedule list, schedule show, schedule history, schedule pause, schedule resume, "
     named += "schedule run, schedule remove, "
-    named += "dataset read, source add, source change, source list, source remove, source show, "
+    named += "dataset read, source add, source change, source kinds, source list, source remove, source show, "
     named += "source tables, source test, "
     named += (
         "member invitations, member revoke, member show, member withdraw, project add, project leave, project remove"

@@ -71,6 +71,7 @@ from hanse.client.resources import (
     Schedule,
     ScheduleRun,
     Source,
+    SourceKindCard,
     SourceTable,
     SourceTest,
     Subscriptions,
@@ -287,6 +288,11 @@ def read_dataset(
 def add_source(name: str, kind: str, password: str, **where: Any) -> Call[Source]:
     """Keep a source: `where` is host, port, database, user, tls, ca, region."""
     return Call("POST", "/v1/sources", Source, {"name": name, "kind": kind, "password": password, **where})
+
+
+def source_kinds() -> Call[tuple[SourceKindCard, ...]]:
+    """List the kinds of sources."""
+    return Call("GET", "/v1/source-kinds", tuple[SourceKindCard, ...])
 
 
 def sources() -> Call[tuple[Source, ...]]:

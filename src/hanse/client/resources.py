@@ -353,6 +353,18 @@ class Source(msgspec.Struct, frozen=True):
     tested_at: str | None = None
 
 
+class SourceKindCard(msgspec.Struct, frozen=True):
+    """A kind of source. `extra` installs its driver; `tested`: servers of it are in our tests."""
+
+    kind: str
+    port: int
+    store: bool
+    driver: str
+    extra: str
+    installed: bool
+    tested: bool
+
+
 class SourceTable(msgspec.Struct, frozen=True):
     """A table or view of a source, as its catalogue calls it."""
 

@@ -1,5 +1,6 @@
 """Databases and stores that this organisation's datasets are read from."""
 
+from importlib.util import find_spec
 from typing import Annotated
 
 import msgspec
@@ -78,6 +79,18 @@ class DataSourceView(BaseModel):
     tested_at: str | None
 
 
+class SourceKindView(BaseModel):
+    """A kind of source. `tested`: a server of it was in the tests of this release; `extra` installs its driver."""
+
+    kind: SourceKind
+    port: int
+    store: bool
+    driver: str
+    extra: str
+    installed: bool
+    tested: bool
+
+
 class SourceTableView(BaseModel):
     """A table or view as the source's catalogue calls it; of a store, an object or (with `/` at its end) a folder."""
 
@@ -92,6 +105,23 @@ class SourceTestView(BaseModel):
     encrypted: bool
     seconds: float
     tables: int
+
+
+@router.get("/source-kinds", operation_id="list_source_kinds", dependencies=[needs(Permission.SOURCES_MANAGE)])
+def list_source_kinds() -> list[SourceKindView]:
+    """List the kinds of sources, and whether their drivers are installed here."""
+    return [
+        SourceKindView(
+            kind=name,
+            port=kind.port,
+            store=kind.is_store,
+            driver=kind.module,
+            extra=kind.extra,
+            installed=not kind.module or find_spec(kind.module) is not None,
+            tested=kind.tested,
+        )
+        for name, kind in KINDS.items()
+    ]
 
 
 @router.post("/sources", status_code=201, operation_id="add_source")

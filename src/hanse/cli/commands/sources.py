@@ -9,7 +9,7 @@ from rich.console import Console
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.screen import draw_facts, draw_table, show
 from hanse.client import connect
-from hanse.client.resources import Source
+from hanse.client.resources import Source, SourceKindCard
 from hanse.core.sources import KINDS
 
 commands = typer.Typer(no_args_is_help=True, help="Databases and stores that datasets are read from.")
@@ -44,6 +44,24 @@ def add(
     show(source, as_json, lambda console: draw_source(console, source))
 
 
+@commands.command(epilog="Example: hanse source kinds")
+def kinds(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
+    """List the kinds of sources, and whether their drivers are installed at the node."""
+    with connect(directory) as client:
+        found = client.source_kinds()
+    rows = [
+        (card.kind, card.port, _driver(card), "a real server" if card.tested else "untested: no server was at hand")
+        for card in found
+    ]
+    show(found, as_json, lambda console: draw_table(console, ("kind", "port", "driver", "tests"), rows, ""))
+
+
+def _driver(card: SourceKindCard) -> str:
+    if not card.driver:
+        return "none needed"
+    return card.driver if card.installed else f"pip install 'hanse[{card.extra}]'"
+
+
 @commands.command("list", epilog="Example: hanse source list")
 def list_sources(directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson = False) -> None:
     """List sources."""
@@ -67,15 +85,19 @@ def change(
     name: Name,
     host: Annotated[str | None, typer.Option(help="Where it is now.")] = None,
     port: Annotated[int | None, typer.Option(help="The port there.", min=1, max=65535)] = None,
+    database: Annotated[str | None, typer.Option(help="The database, bucket or folder there.")] = None,
     user: Annotated[str | None, typer.Option(help="Its user now.")] = None,
     tls: Annotated[str | None, typer.Option(help="verify, require or off.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="PEM file of who signed its certificate.", exists=True)] = None,
+    region: Annotated[str | None, typer.Option(help="Of s3: what requests are signed for.")] = None,
     password: Annotated[bool, typer.Option("--password", help="Ask for a new password.")] = False,
     password_file: Annotated[Path | None, typer.Option(help="Its first line is the password.", exists=True)] = None,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: AsJson = False,
 ) -> None:
     """Change where a source is, or its password; another place needs the password again."""
-    said = {"host": host, "port": port, "user": user, "tls": tls}
+    pem = None if ca is None else ca.read_text("utf-8")
+    said = {"host": host, "port": port, "database": database, "user": user, "tls": tls, "ca": pem, "region": region}
     changes = {key: value for key, value in said.items() if value is not None}
     if password or password_file:
         changes["password"] = _password(password_file)
@@ -113,7 +135,7 @@ def remove(name: Name, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson
 
 def _password(file: Path | None) -> str:
     if file is None:
-        return str(typer.prompt("Password", hide_input=True, err=True))
+        return str(typer.prompt("Password", "", hide_input=True, show_default=False, err=True))
     return file.read_text("utf-8").partition("\n")[0]
 
 

@@ -20,6 +20,8 @@ from hanse.sdk.engine import Bounds, connect, named, quote
 from hanse.sdk.sources import LINE_BYTES
 from hanse.sdk.table import SQL_TYPES
 
+ODD = frozenset((bool, bytes, bytearray, memoryview))
+
 
 def stage(reader: Reader, password: str, folder: Path, limits: Limits) -> Path:
     """Read what `reader` names into a file in `folder`, and return its path. Raises `source.*`."""
@@ -81,7 +83,7 @@ def _known(name: str, kind: ColumnType | None) -> ColumnType:
 
 def _odd(rows: Any) -> bool:
     """Whether cells of the batch need another form: truth values, and bytes that are no text."""
-    return any(isinstance(cell, bool | bytes | bytearray | memoryview) for row in rows for cell in row)
+    return any(not ODD.isdisjoint(map(type, row)) for row in rows)
 
 
 def _plain(row: Any) -> list[Any]:
