@@ -251,3 +251,85 @@ def test_an_answer_of_another_protocol_ends_in_words(
     with serving(act) as (port, _):
         assert refusal(reader(s3, "below/", port=port), tmp_path).code == "source.lost"
         assert refusal(reader(s3, "people.csv", port=port), tmp_path).code == "source.lost"
+
+
+def hadoop(port: int, name: str = "people.csv") -> Reader:
+    spec = SourceSpec("webhdfs", "127.0.0.1", port, "/data", "owner", "off")
+    return Reader(spec, ("127.0.0.1",), TableName("", name), allowed=("127.0.0.0/8",))
+
+
+STATUS = b'{"FileStatus": {"type": "FILE", "length": 5, "modificationTime": 1}}'
+LEADS = {  # where a name node says that a file is → what becomes of it
+    "http://169.254.169.254/webhdfs/v1/data/people.csv": "address.refused",
+    "http://[::ffff:10.0.0.1]:80/webhdfs/v1/data/people.csv": "address.refused",
+    "https://127.0.0.1:1/webhdfs/v1/data/people.csv": "source.lost",
+    "http://127.0.0.1:1/latest/meta-data/": "source.lost",
+    "file:///etc/passwd": "source.lost",
+    "http://127.0.0.1:99999/webhdfs/v1/": "source.lost",
+    "": "source.lost",
+}
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_name_node_leads_to_no_place_that_is_not_allowed(
+    tmp_path: Path, lead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(request: BaseHTTPRequestHandler) -> None:
+        asks_status = "op=GETFILESTATUS" in request.path
+        request.send_response(200 if asks_status else 307)
+        if not asks_status:
+            request.send_header("Location", lead)
+        request.send_header("Content-Length", str(len(STATUS) if asks_status else 0))
+        request.end_headers()
+        request.wfile.write(STATUS if asks_status else b"")
+
+    monkeypatch.setattr(stores, "PAUSE_S", 0.0)
+    with serving(act) as (port, asked):
+        assert refusal(hadoop(port), tmp_path).code == LEADS[lead]
+    assert all(path.startswith("/webhdfs/v1/data/people.csv?") for path, _ in asked)
+
+
+NAMES = b'{"FileStatuses": {"FileStatus": [{"type": "FILE", "pathSuffix": "../../etc/passwd"}]}}'
+
+
+@pytest.mark.parametrize("junk", [b"", b"[]", b"{}", b'{"FileStatuses": {"FileStatus": [1]}}', NAMES, b"[" * 100_000])
+def test_an_answer_that_is_not_of_hadoop_ends_in_words(
+    tmp_path: Path, junk: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(junk)))
+        request.end_headers()
+        request.wfile.write(junk)
+
+    monkeypatch.setattr(stores, "PAUSE_S", 0.0)
+    with serving(act) as (port, _):
+        for name in ("people.csv", "below/"):
+            assert refusal(hadoop(port, name), tmp_path).code == "source.lost"
+
+
+def test_a_password_goes_to_the_gateway_and_no_further(tmp_path: Path) -> None:
+    """What a data node would hear: no user's password."""
+    heard: list[Any] = []
+
+    def listen(request: BaseHTTPRequestHandler) -> None:
+        heard.append(request.headers["Authorization"])
+        request.send_response(200)
+        request.send_header("Content-Length", "5")
+        request.end_headers()
+        request.wfile.write(b"id\n1\n")
+
+    with serving(listen) as (target, _):
+
+        def lead(request: BaseHTTPRequestHandler) -> None:
+            asks_status = "op=GETFILESTATUS" in request.path
+            request.send_response(200 if asks_status else 307)
+            request.send_header("Location", f"http://127.0.0.1:{target}/webhdfs/v1/data/people.csv?op=OPEN")
+            request.send_header("Content-Length", str(len(STATUS) if asks_status else 0))
+            request.end_headers()
+            request.wfile.write(STATUS if asks_status else b"")
+
+        with serving(lead) as (port, _):
+            path = stage(hadoop(port), "tiger", tmp_path, Limits())
+    assert path.read_bytes() == b"id\n1\n"
+    assert heard == [None]
