@@ -12,11 +12,15 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import pytest
+from aiohttp import web
 from tests.gateway.house import House, make_identity, open_house
 from tests.network.proxy import Proxy
 
+from hanse.control.doctor.verdicts import judge
 from hanse.core.links import Reading
-from hanse.gateway import echo
+from hanse.core.times import later
+from hanse.gateway import echo, probe
 from hanse.gateway.certificates import dial_context
 from hanse.gateway.probe import FRAME_BYTES, Target
 
@@ -27,6 +31,13 @@ async def look(house: House, address: str, root_pem: str) -> dict[str, Reading]:
 
 def root_of(house: House) -> str:
     return house.identity.root_pem.read_text("ascii")
+
+
+def told(reading: Reading) -> tuple[str, str]:
+    """Return the verdict on a reading, which has its cause and remedy in both languages."""
+    found = judge(reading, version("hanse"))
+    assert found.state == "ok" or found.cause.keys() == found.remedy.keys() == {"en", "zh"}
+    return found.state, found.code
 
 
 def troubles(found: dict[str, Reading]) -> dict[str, str]:
@@ -49,6 +60,33 @@ async def listening(
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def fronted(house: House, most_bytes: int, status: int = 200) -> AsyncIterator[str]:
+    """A house's own HTTP proxy before its node: it has the node's certificate, and its own idea of HTTP."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "Upgrade" in request.headers or status != 200:
+            return web.Response(status=400 if status == 200 else status)
+        if request.method == "POST":
+            return web.json_response({"received": len(await request.read())})
+        if size_bytes := int(request.query.get("bytes", "0")):
+            return web.Response(body=bytes(size_bytes))
+        return web.json_response({"release": "0.2.0", "time": later(0)})
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(house.identity.chain_pem, house.identity.key_pem)
+    app = web.Application(client_max_size=most_bytes)
+    app.router.add_route("*", "/v1/echo", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.SockSite(runner, socket.create_server(("127.0.0.1", 0)), ssl_context=context)
+    await site.start()
+    try:
+        yield site.name.removeprefix("https://")
+    finally:
+        await runner.cleanup()
 
 
 class Cutter(Proxy):
@@ -130,6 +168,57 @@ async def test_a_slow_way_shows_in_the_latency(bank: House, telecom: House, link
     async with Proxy(telecom.port, delay_s=0.02) as proxy:
         found = await look(bank, proxy.address, root_of(telecom))
     assert float(found["latency_p50"].value or 0.0) >= 40.0
+
+
+async def test_a_slow_link_is_measured_and_not_called_broken(bank: House, telecom: House, linked: dict) -> None:
+    async with Proxy(telecom.port, bytes_a_second=60_000) as proxy:
+        found = await look(bank, proxy.address, root_of(telecom))
+    assert troubles(found) == {}
+    assert {"body_up", "body_down", "frame"}.isdisjoint(found)  # nobody waited for what cannot come in time
+    for way in ("bandwidth_up", "bandwidth_down"):
+        assert told(found[way]) == ("bad", "bandwidth.low")
+
+
+async def test_a_clock_that_is_wrong_there_is_told_with_how_far(
+    bank: House, telecom: House, linked: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echo, "now", lambda: later(-400.0))
+    found = await look(bank, f"127.0.0.1:{telecom.port}", root_of(telecom))
+    assert told(found["clock"]) == ("bad", "clock.skewed")
+    assert -500 < float(found["clock"].value or 0.0) < -399
+
+
+async def test_a_link_that_swallows_everything_is_told_from_a_closed_one(
+    bank: House, telecom: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "STEP_S", 0.3)
+    async with Proxy(telecom.port) as proxy:
+        proxy.freeze()
+        found = await look(bank, proxy.address, root_of(telecom))
+        assert troubles(found) == {"tls": "tls.failed"}
+        assert found["tls"].detail == "TimeoutError"
+        proxy.thaw()
+
+
+async def test_a_certificate_that_has_ended_is_told_with_its_days(bank: House, tmp_path: Path) -> None:
+    late = make_identity(tmp_path / "late", "late", days=-1)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(late.chain_pem, late.key_pem)
+    async with listening(lambda _, __: None, server) as address:
+        found = await look(bank, address, late.root_pem.read_text("ascii"))
+    assert troubles(found) == {"certificate": "certificate.expired"}
+
+
+async def test_a_reverse_proxy_that_takes_no_upgrades_and_no_long_bodies_is_found(bank: House, telecom: House) -> None:
+    async with fronted(telecom, 100_000) as address:
+        found = await look(bank, address, root_of(telecom))
+    assert troubles(found) == {"upgrade": "upgrade.refused", "body_up": "body.cut", "frame": "frame.cut"}
+    assert found["body_up"].value == 64 << 10
+
+
+async def test_a_proxy_that_wants_a_password_is_named(bank: House, telecom: House) -> None:
+    async with fronted(telecom, 0, status=407) as address:
+        assert troubles(await look(bank, address, root_of(telecom))) == {"echo": "echo.proxy"}
 
 
 async def test_who_does_not_know_us_is_told_from_who_does_not_listen(

@@ -253,7 +253,10 @@ class _Look:
 
     async def _send_frame(self, client: aiohttp.ClientSession) -> None:
         """Send a frame of the size of a session's largest. That a slow link needs longer than the limit is no fault."""
-        is_slow = min(self._rates.values(), default=0.0) * TRANSFER_S / 4 < FRAME_BYTES
+        passed_bytes = min(self._rates.values(), default=float("inf")) * TRANSFER_S
+        if passed_bytes < 2 * FRAME_BYTES:  # there and back: it cannot come through in time
+            return
+        is_slow = not self._rates or passed_bytes < 4 * FRAME_BYTES
 
         async def speak(there: aiohttp.ClientWebSocketResponse) -> None:
             await _exchange(there, bytes(FRAME_BYTES))
