@@ -111,12 +111,6 @@ def measure(session: Session, job: JobId, task: TaskName, figures: Figures) -> N
     _forget_old(session, _key_of(row))
 
 
-def forget(session: Session, job: JobId) -> None:
-    """Drop what a deleted job was expected to take; what was measured stays."""
-    session.execute(delete(Expectation).where(Expectation.job == job))
-    session.execute(delete(Measure).where(Measure.job == job, Measure.measured_at == ""))
-
-
 def _figures(cost: Cost, links: Sequence[Link]) -> Figures:
     """Return the figures over the slowest of the links."""
     rate = min((link.bytes_s for link in links), default=USUAL_BYTES_S)
