@@ -83,7 +83,7 @@ class VoteView(BaseModel):
 
 
 class ApprovalView(BaseModel):
-    """`details` is what the approver decides on: of a job the pipeline, who learns what, datasets, disclosure, estimate."""
+    """`details`: what is decided on. Of a job: the pipeline, who learns what, datasets, disclosure, estimate."""
 
     id: str
     kind: Kind
