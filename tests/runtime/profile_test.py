@@ -302,3 +302,10 @@ def test_a_process_draws_figures(tmp_path: Path) -> None:
     assert result.fault is None
     assert drawn[0].wanted == spec.wanted[0]
     assert abs(drawn[0].counts[0] - 5) < 20
+
+
+def test_the_peak_of_a_process_is_not_that_of_whoever_started_it(tmp_path: Path) -> None:
+    ballast = np.ones(400 * MIB // 8)
+    spec = ProfileSpec("draw", take_in(tmp_path, MIXED), str(tmp_path / "work"), wanted=(Wanted("rows", 5000),))
+    _, result = perform(tmp_path / "work", spec, tuple[Drawn, ...])
+    assert 20 * MIB < result.peak_memory_bytes < ballast.nbytes

@@ -2,6 +2,7 @@
 
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -38,3 +39,16 @@ def apply(limits: Limits) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = HEADROOM * limits.memory_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process had resident.
+
+    From `/proc` (proc(5), VmHWM) where there is one: `ru_maxrss` of a process that was started by vfork also counts
+    what its parent had.
+    """
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -16,7 +16,7 @@ from hanse.core.roles import role_of
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec
 from hanse.protocols.channel import Attempt, Channel, Party
 from hanse.protocols.simulation import Wrap
-from hanse.runtime import catalogue, log, storage
+from hanse.runtime import catalogue, limits, log, storage
 from hanse.runtime.agreement import agree, line_of
 from hanse.runtime.channel import NoChannel, NodeAttempt, SocketChannel, SystemEntropy
 from hanse.runtime.post import CONTROL_STREAM, Post
@@ -51,7 +51,7 @@ def conclude(spec: AttemptSpec, work: Coroutine[Any, Any, dict[str, Artefact]]) 
         fault=problem,
         seconds=time.monotonic() - began,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_memory_bytes=usage.ru_maxrss * 1024,
+        peak_memory_bytes=limits.peak_memory_bytes(),
     )
     storage.write_result(spec.directory, result)
     log.info("attempt.ended", state=result.state, seconds=round(result.seconds, 3))
