@@ -32,7 +32,7 @@ def test_a_job_with_a_suspended_member_ends_everywhere_and_names_it(
     acting.client.suspend_member(suspended)
     try:
         for node in federation.nodes.values():
-            wait(lambda node=node: node.client.job(job).ended, 20, f"{node.name} has ended the job")  # type: ignore[misc]
+            wait(lambda node=node: node.client.job(job).ended, END_S, f"{node.name} has ended the job")  # type: ignore[misc]
             found = node.client.job(job)
             assert found.state == "failed", federation.explain(job)
             assert found.fault is not None

@@ -17,6 +17,7 @@ from hanse.control.access.callers import LOCAL
 from hanse.control.nodes.certificates import new_key, sign_root, to_pem
 from hanse.control.nodes.identity import load_identity
 from hanse.control.organisations import service as organisations
+from hanse.control.outbox import service as outbox
 from hanse.control.registry import following, keeping
 from hanse.control.registry.entries import check_listing, open_entry, sign_entry, vouch
 from hanse.core.faults import HanseError
@@ -149,6 +150,25 @@ async def test_who_is_suspended_or_leaves_is_listed_no_longer_and_a_closed_regis
     assert (await bank.ask("POST", "/registries/exchange/refresh"))["trouble"] == "registry.closed"
     assert [one["trouble"] for one in await bank.ask("GET", "/registries")] == ["registry.closed"]
     assert (await bank.fail("POST", "/registries/nobody/refresh"))["code"] == "registry.unknown"
+
+
+async def test_a_registry_that_is_suspended_is_told_nothing_and_keeps_no_other_from_being_read(
+    open_house: Any, until: Any
+) -> None:
+    first, second, bank = [await open_house(name) for name in ("exchange", "fair", "bank")]
+    for registry in (first, second):
+        await registry.ask("PUT", "/register", {"is_open": True})
+        await registry.pair(bank)
+        await bank.ask("POST", "/registries", {"registry": registry.node.identity.name})
+    await bank.ask("POST", f"/members/{first.id}/suspend")
+    await bank.node.registries.round()
+    read = {one["registry"]: bool(one["read_at"]) for one in await bank.ask("GET", "/registries")}
+    assert read == {"exchange": False, "fair": True}
+    assert (await bank.fail("POST", "/registries/exchange/refresh"))["code"] == "member.state"
+    await bank.client.delete("/v1/registries/exchange")
+    assert [one["registry"] for one in await bank.ask("GET", "/registries")] == ["fair"]
+    with bank.node.database.read() as session:
+        assert outbox.addressees(session) == []
 
 
 class Cast:

@@ -16,6 +16,7 @@ from hanse.control.database import Database
 from hanse.control.nodes.certificates import pair_fingerprint, show
 from hanse.control.nodes.identity import Identity
 from hanse.control.organisations import service as organisations
+from hanse.control.organisations.tables import Member
 from hanse.control.outbox.courier import Courier
 from hanse.control.registry import following, keeping
 from hanse.control.registry.desk import RegistryDesk
@@ -255,8 +256,9 @@ def _view_entry(row: RegisterEntry) -> EntryView:
 
 
 def _view_registry(session: Session, row: Registry) -> RegistryView:
+    member = session.get(Member, row.organisation)
     return RegistryView(
-        registry=organisations.find(session, row.organisation).name,
+        registry=row.organisation if member is None else member.name,
         registry_id=row.organisation,
         projects=list(row.projects),
         datasets=list(row.datasets),

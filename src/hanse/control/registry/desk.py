@@ -108,11 +108,12 @@ class RegistryDesk:
     async def round(self) -> None:
         """Tell each registry what has changed, and read it; what is in the way stands at the registry's row."""
         for organisation in await threads.run(self._tell_all):
-            await self._read(organisation, None)
+            with suppress(HanseError):  # it was left, suspended or revoked in between; the others are read
+                await self._read(organisation, None)
 
     def _tell_all(self) -> list[OrganisationId]:
         with self._database.write() as session:
-            found = following.list_registries(session)
+            found = [row for row in following.list_registries(session) if following.is_heard(session, row)]
             for row in found:
                 try:
                     following.publish(session, self._identity, self._membership.profile, row)

@@ -83,7 +83,8 @@ def follow(session: Session, caller: Caller, me: Identity, profile: Profile, nam
 def leave(session: Session, caller: Caller, name: str) -> None:
     """Show nothing at a registry any more and forget what was read there. Raises `registry.unknown`."""
     row = find(session, name)
-    outbox.write(session, row.organisation, EntryWithdrawn())
+    if is_heard(session, row):
+        outbox.write(session, row.organisation, EntryWithdrawn())
     session.execute(delete(RegistryListing).where(RegistryListing.listed_by == row.organisation))
     session.delete(row)
     audit.append(session, caller.id, "registry.leave", row.organisation)
@@ -107,6 +108,12 @@ def publish(session: Session, me: Identity, profile: Profile, row: Registry) -> 
 def list_registries(session: Session) -> list[Registry]:
     """Return the registries that this organisation reads, by id."""
     return list(session.scalars(select(Registry).order_by(Registry.organisation)))
+
+
+def is_heard(session: Session, row: Registry) -> bool:
+    """Say whether the registry is an active member: to others nothing is told, and nothing is read there."""
+    member = session.get(Member, row.organisation)
+    return member is not None and member.state == "active"
 
 
 def find(session: Session, name: str) -> Registry:
