@@ -8,8 +8,6 @@ import pytest
 from sqlalchemy import String, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from hanse.control.audit import service as audit
-from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Database, Record
 from hanse.core.faults import HanseError
 from hanse.core.schema import Column, Schema
@@ -132,20 +130,6 @@ def test_a_full_disk_is_told_as_such_and_nothing_of_the_transaction_is_kept(data
         fill()
     assert caught.value.fault.code == "database.full"
     assert read_value(database) == 0
-
-
-def test_audit_lines_are_numbered_and_can_be_neither_changed_nor_removed(database: Database) -> None:
-    with database.write() as session:
-        audit.append(session, audit.ADMINISTRATOR, "dataset.register", "people", rows=3)
-        audit.append(session, audit.NODE, "node.start", "bank")
-    with database.read() as session:
-        first, second = audit.lines(session)
-        assert (first.number, first.action, first.details) == (1, "dataset.register", {"rows": 3})
-        assert [line.number for line in audit.lines(session, after=1)] == [second.number]
-    with pytest.raises(RuntimeError), database.write() as session:
-        session.get_one(AuditLine, 1).actor = "somebody else"
-    with pytest.raises(RuntimeError), database.write() as session:
-        session.delete(session.get_one(AuditLine, 1))
 
 
 def test_what_postgresql_says_is_told_in_the_catalogues_words() -> None:

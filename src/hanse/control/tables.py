@@ -1,7 +1,7 @@
 """Every table of the control plane, for whoever needs all of them: migrations and their test."""
 
 from hanse.control.approvals.tables import Approval, Delegation, Policy, Rule, Vote, Watcher
-from hanse.control.audit.tables import AuditLine
+from hanse.control.audit.tables import AuditChain, AuditLine
 from hanse.control.database import Base
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.derived.tables import Derived
@@ -45,6 +45,7 @@ TABLES: tuple[type[Base], ...] = (
     Application,
     Approval,
     Attempt,
+    AuditChain,
     AuditLine,
     Card,
     Channel,
