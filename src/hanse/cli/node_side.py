@@ -1,12 +1,14 @@
 """What the gateway and the control plane want of each other: neither imports the other, so they meet here."""
 
 import asyncio
+import secrets
 from typing import Any
 
 import structlog
 
 from hanse.api.peer.dispatch import Dispatch
 from hanse.control.audit import service as audit
+from hanse.control.audit.origin import Origin, coming_from
 from hanse.control.database import Database
 from hanse.control.jobs.desk import JobDesk
 from hanse.control.organisations.membership import Membership
@@ -80,7 +82,8 @@ class ControlSide:
         await asyncio.gather(*self._writing, return_exceptions=True)
 
     async def answer(self, organisation: OrganisationId, payload: bytes) -> bytes:
-        return await self._dispatch.answer(organisation, payload)
+        with coming_from(Origin("partner", organisation, correlation=secrets.token_hex(8), person=organisation)):
+            return await self._dispatch.answer(organisation, payload)
 
     def takes_part(self, organisation: OrganisationId, job: JobId) -> bool:
         return self._desk.takes_part(organisation, job)
@@ -112,6 +115,6 @@ class ControlSide:
     def _note_refusal(self, organisation: str, reason: str) -> None:
         try:
             with self._database.write() as session:
-                audit.append(session, organisation, "peer.refuse", organisation, reason=reason)
+                audit.append(session, organisation, "peer.refuse", organisation, result="peer.refused", reason=reason)
         except HanseError as error:
             log.error("audit.unwritten", organisation=organisation, reason=reason, code=error.fault.code)

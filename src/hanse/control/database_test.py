@@ -29,7 +29,6 @@ class Counter(Own):
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     Own.metadata.create_all(database.engine)
-    AuditLine.metadata.create_all(database.engine, tables=[AuditLine.metadata.tables["audit_lines"]])
     with database.write() as session:
         session.add(Counter(name="a", value=0))
     yield database

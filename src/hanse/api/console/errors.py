@@ -1,5 +1,6 @@
 """Errors as JSON, in the catalogue's words. Nothing else reaches a user, and no traceback ever does."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from hanse.control.admission.gate import Gate
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError, Waits
+
+DENIED = "access.denied"
 
 log = structlog.get_logger("hanse.api")
 
@@ -90,6 +94,9 @@ async def _answer_known(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HanseError):
         raise error
     log.info("request.refused", code=error.fault.code, cause=error.fault.cause, path=request.url.path)
+    gate, caller = request.app.state.parts.get(Gate), request.scope.get("caller")
+    if error.fault.code == DENIED and gate is not None and caller is not None:
+        await asyncio.to_thread(gate.note_denial, caller, request.scope["route"].operation_id)
     return answer_error(error, _correlation(request))
 
 

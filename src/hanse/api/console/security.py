@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hanse.api.console.errors import answer_error, answer_fault, mistake
 from hanse.control.access.callers import LOCAL
 from hanse.control.admission.gate import Admission, Gate
+from hanse.control.audit.origin import Door, Origin, coming_from
 from hanse.control.keys.service import PREFIX
 from hanse.control.sessions.service import anti_forgery
 from hanse.core.faults import Fault, HanseError, fault
@@ -84,27 +85,29 @@ class Guard:
         if scope["type"] != "http":
             return
         scope["correlation"] = correlation = secrets.token_hex(8)
+        address = str((scope.get("client") or ("", 0))[0])
         answer = _Answer(send, correlation, scope)
         try:
-            admission = await self._admit(scope)
+            with coming_from(_origin_of(None, address, correlation)):
+                admission = await self._admit(scope, address)
         except HanseError as refusal:
             await answer_error(refusal, correlation)(scope, receive, answer)
             return
         scope["admission"] = admission
         scope["caller"] = None if admission is None else admission.caller
         try:
-            await self._app(scope, _capped(receive), answer)
+            with coming_from(_origin_of(admission, address, correlation)):
+                await self._app(scope, _capped(receive), answer)
         except Exception:  # the last layer: whatever it is, it is logged here and told without its inside
             log.exception("request.failed", correlation=correlation, path=scope["path"])
             if not answer.started:
                 await answer_fault(mistake(correlation), correlation)(scope, receive, answer)
 
-    async def _admit(self, scope: Scope) -> Admission | None:
+    async def _admit(self, scope: Scope, address: str) -> Admission | None:
         """Return who calls, None for a stranger at a public door. Raises for everybody else."""
         headers = Headers(scope=scope)
         self._demand_host(headers.get("host", ""))
         _demand_size(headers.get("content-length", "0"))
-        address = str((scope.get("client") or ("", 0))[0])
         public = (scope["method"], scope["path"]) in PUBLIC
         try:
             admission = await self._recognise(scope["method"], headers, address)
@@ -142,6 +145,16 @@ class Guard:
         name = host.lower()
         if name.rpartition(":")[0] not in self._names and name not in self._names:
             raise fault("request.host", f"the request is for {host[:80]!r}")
+
+
+def _origin_of(admission: Admission | None, address: str, correlation: str) -> Origin:
+    """Return from where a request comes, as audit records tell it."""
+    if admission is None:
+        return Origin("stranger", "", address, correlation)
+    caller = admission.caller
+    door: Door = "session" if caller.kind == "user" else caller.kind
+    via = admission.session or (caller.id if caller.kind == "key" else "")
+    return Origin(door, via, address, correlation, caller.person)
 
 
 def _demand_size(length: str) -> None:

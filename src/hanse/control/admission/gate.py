@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
@@ -20,9 +21,13 @@ from hanse.control.sessions.service import Span
 from hanse.control.sessions.tables import UserSession
 from hanse.control.users import groups
 from hanse.control.users.tables import User
-from hanse.core.faults import fault
+from hanse.core.faults import HanseError, fault
 from hanse.core.throttle import Throttle
 from hanse.core.times import format_time, parse_time
+
+DENIED = "access.denied"
+
+log = structlog.get_logger("hanse.api")
 
 Clock = Callable[[], datetime]
 
@@ -92,7 +97,22 @@ class Gate:
         since = self._refused.admit(address)
         if since is not None:
             with self.database.write() as session:
-                audit.append(session, "nobody", "access.refused", address, code=code, unwritten=since, **more)
+                details = {"code": code, "unwritten": since, **more}
+                audit.append(session, "nobody", "access.refused", address, result=code, **details)
+
+    def note_denial(self, caller: Caller, operation: str) -> None:
+        """Write that a caller wanted what it may not do: a few times at once for each person, then once a minute.
+
+        What was refused stays refused when this cannot be written.
+        """
+        since = self._refused.admit(caller.person)
+        if since is None:
+            return
+        try:
+            with self.database.write() as session:
+                audit.append(session, caller.id, DENIED, operation, result=DENIED, unwritten=since)
+        except HanseError as error:
+            log.error("audit.unwritten", caller=caller.id, operation=operation, code=error.fault.code)
 
     def _note_use(self, row: AccessKey, at: datetime) -> None:
         if row.used_at is None or (at - parse_time(row.used_at)).total_seconds() >= keys.USED_S:

@@ -6,11 +6,12 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from hanse.control.audit import service as audit
 from hanse.control.grants.service import Use
 from hanse.control.grants.tables import DatasetRead, Grant, GrantUse
 from hanse.core.clauses import WINDOW_S
 from hanse.core.faults import fault
-from hanse.core.ids import DatasetId, GrantId, JobId, OrganisationId, TaskName
+from hanse.core.ids import DatasetId, GrantId, JobId, OrganisationId, ProjectId, TaskName
 from hanse.core.times import later, now
 
 
@@ -72,6 +73,12 @@ def count(session: Session, use: Use, request: Request) -> None:
     row = GrantUse(grant=use.grant.id, job=request.job, guest=request.guest, version=use.grant.version, at=now())
     session.add(row)
     session.flush()
+    _record(session, use, request)
+
+
+def refuse(session: Session, job: JobId, project: ProjectId, guest: OrganisationId, name: str, code: str) -> None:
+    """Record that a job was not given a dataset: `code` says which clause of the grant was in its way."""
+    audit.append(session, guest, "dataset.use", name, result=code, job=job, project=project)
 
 
 def note_read(session: Session, job: JobId, task: TaskName, sources: Iterable[Source]) -> None:
@@ -87,6 +94,14 @@ def used(session: Session, grant: GrantId, since: str = "") -> int:
     """Return how many jobs have used a grant, or have begun to since a moment."""
     query = select(func.count()).where(GrantUse.grant == grant, GrantUse.at > since)
     return session.scalar(query) or 0
+
+
+def _record(session: Session, use: Use, request: Request) -> None:
+    """Record the use of a dataset: by which job, under which version of which grant, held to which clauses."""
+    grant, (dataset, version) = use.grant, use.snapshot
+    read = {"dataset": dataset.name, "version": version.number, "columns": grant.columns, "job": request.job}
+    terms = {"grant": grant.id, "grant_version": grant.version, "until": grant.until, "clauses": grant.clauses}
+    audit.append(session, request.guest, "dataset.use", dataset.id, project=grant.project, **read, **terms)
 
 
 def _demand_another_use(session: Session, grant: Grant, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hanse.control.audit import service as audit
 from hanse.control.datasets.keeping import folder_of
 from hanse.control.derived.reading import Reading, open_reading
 from hanse.control.estimates import service as estimates
@@ -32,6 +33,9 @@ from hanse.core.job_messages import AttemptStanding
 from hanse.core.roles import PartyId
 from hanse.core.specs import Artefact, AttemptResult, AttemptSpec, Limits, Terms
 from hanse.core.times import later, now, parse_time
+
+CLAUSE = "grant."
+"""How the codes of refusals by a clause of a grant begin."""
 
 SILENT_S = 30.0
 """A node process that has said nothing for this long is dead: its attempts are given up."""
@@ -253,6 +257,9 @@ def _prepare(
             return _take_over(session, job, row, premises, source)
         spec = _write_spec(session, job, task, row, premises, token, given)
     except HanseError as error:
+        if error.fault.code.startswith(CLAUSE):
+            names = ", ".join(datasets_of(job.spec, job.me, task.name))
+            enforcement.refuse(session, job.id, job.project, job.guest, names, error.fault.code)
         advance(session, row, "failed", place(error.fault, job.me, task.name))
         service.wake(job)
         return Share(AttemptStanding(row.state, row.fault and row.fault.for_peers()))
@@ -269,7 +276,7 @@ def _open_inputs(session: Session, job: Job, task: Task, row: Attempt, premises:
     for use in uses:
         asked = request_of(session, job, (use.snapshot.dataset.id, use.snapshot.dataset.name))
         enforcement.count(session, use, asked)
-    inputs = _gather_inputs(session, job, task, readings)
+    inputs = _gather_inputs(session, job, task, row, readings)
     given = Given(readings, uses, inputs, strictest(use.grant.clauses for use in uses))
     making = reuse.Making(job.project, job.me, job.spec, service.organisations_of(session, job.id), given.terms)
     row.key = reuse.digest(making, task, inputs)
@@ -332,7 +339,9 @@ def _gather_uses(readings: dict[str, Reading]) -> list[Use]:
     return list({use.grant.id: use for reading in readings.values() for use in reading.uses}.values())
 
 
-def _gather_inputs(session: Session, job: Job, task: Task, readings: dict[str, Reading]) -> dict[str, Artefact]:
+def _gather_inputs(
+    session: Session, job: Job, task: Task, row: Attempt, readings: dict[str, Reading]
+) -> dict[str, Artefact]:
     """Return this party's own part of each input. A port that this party has nothing for stays away."""
     spec = job.spec.tasks[task.name]
     if spec.component == DATASET:
@@ -347,6 +356,8 @@ def _gather_inputs(session: Session, job: Job, task: Task, readings: dict[str, R
             model = get_model(session, ModelVersionId(reference.removeprefix(REFERENCE)))
             demand_same_sides(model, service.organisations_of(session, job.id))
             inputs[port] = model.artefact
+            told = {"job": job.id, "project": job.project, "task": task.name, "attempt": row.number}
+            audit.append(session, job.guest, "model.use", model.id, **told)
             continue
         source, made = source_of(reference)
         kept = service.kept_attempt(session, job.id, source, job.me)

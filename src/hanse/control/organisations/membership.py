@@ -53,6 +53,8 @@ from hanse.core.throttle import Throttle
 ASK_AGAIN_S = 2.0
 """How often a joiner asks an inviter that has not confirmed yet."""
 
+REFUSED = "pairing.refused"
+
 PROFILE_S = 60.0
 """How often a connected member is asked what it says of itself."""
 
@@ -327,7 +329,9 @@ class Membership:
         left_out = self._audited.admit(STRANGER)
         if left_out is not None:
             details = {"reason": reason[:REASON_CHARACTERS], "left_out": left_out}
-            await self._write(lambda session: audit.append(session, who, "pairing.refuse", who, **details))
+            await self._write(
+                lambda session: audit.append(session, who, "pairing.refuse", who, result=REFUSED, **details)
+            )
 
 
 def tell_joined(session: Session, member: Member) -> None:

@@ -110,7 +110,9 @@ class Courier:
         with self._database.write() as session:
             outbox.put_away(session, letter.number)
             if refusal is not None:
-                audit.append(session, letter.organisation, "letter.refused", str(letter.number), code=refusal.code)
+                details = {"code": refusal.code}
+                who = letter.organisation
+                audit.append(session, who, "letter.refused", str(letter.number), result=refusal.code, **details)
 
 
 def _is_tried_again(letter: Letter, code: str) -> bool:

@@ -136,5 +136,6 @@ def _named(session: Session, name: str) -> User | None:
 
 
 def _refuse(session: Session, attempt: Attempt, what: str) -> Fault:
-    audit.append(session, attempt.name, "session.refused", attempt.name, what=what, address=attempt.address)
-    return Fault("login.refused", cause="the name, the password or the code is wrong")
+    refused, details = "login.refused", {"what": what, "address": attempt.address}
+    audit.append(session, attempt.name, "session.refused", attempt.name, result=refused, **details)
+    return Fault(refused, cause="the name, the password or the code is wrong")
