@@ -115,6 +115,6 @@ class ControlSide:
     def _note_refusal(self, organisation: str, reason: str) -> None:
         try:
             with self._database.write() as session:
-                audit.append(session, organisation, "peer.refuse", organisation, result="peer.refused", reason=reason)
+                audit.refuse(session, organisation, "peer.refuse", organisation, "peer.refused", reason=reason)
         except HanseError as error:
             log.error("audit.unwritten", organisation=organisation, reason=reason, code=error.fault.code)

@@ -94,7 +94,7 @@ async def _answer_known(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HanseError):
         raise error
     log.info("request.refused", code=error.fault.code, cause=error.fault.cause, path=request.url.path)
-    gate, caller = request.app.state.parts.get(Gate), request.scope.get("caller")
+    gate, caller = getattr(request.app.state, "parts", {}).get(Gate), request.scope.get("caller")
     if error.fault.code == DENIED and gate is not None and caller is not None:
         await asyncio.to_thread(gate.note_denial, caller, request.scope["route"].operation_id)
     return answer_error(error, _correlation(request))

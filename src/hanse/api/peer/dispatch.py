@@ -142,7 +142,7 @@ class Dispatch:
     def _note_refusal(self, organisation: OrganisationId, error: HanseError, left_out: int) -> None:
         with self.database.write() as session:
             details = {"code": error.fault.code, "cause": error.fault.cause[:CAUSE_CHARACTERS], "left_out": left_out}
-            audit.append(session, organisation, "peer.refuse", organisation, result=error.fault.code, **details)
+            audit.refuse(session, organisation, "peer.refuse", organisation, error.fault.code, **details)
 
 
 def _decode(payload: bytes) -> FederationRequest | JobRequest:

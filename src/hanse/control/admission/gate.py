@@ -98,7 +98,7 @@ class Gate:
         if since is not None:
             with self.database.write() as session:
                 details = {"code": code, "unwritten": since, **more}
-                audit.append(session, "nobody", "access.refused", address, result=code, **details)
+                audit.refuse(session, "nobody", "access.refused", address, code, **details)
 
     def note_denial(self, caller: Caller, operation: str) -> None:
         """Write that a caller wanted what it may not do: a few times at once for each person, then once a minute.
@@ -110,7 +110,7 @@ class Gate:
             return
         try:
             with self.database.write() as session:
-                audit.append(session, caller.id, DENIED, operation, result=DENIED, unwritten=since)
+                audit.refuse(session, caller.id, DENIED, operation, DENIED, unwritten=since)
         except HanseError as error:
             log.error("audit.unwritten", caller=caller.id, operation=operation, code=error.fault.code)
 

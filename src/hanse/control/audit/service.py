@@ -26,12 +26,20 @@ ONLY = 1
 _ORGANISATION = re.compile("[0-9a-f]{32}")
 
 
-def append(session: Session, actor: str, action: str, subject: str, *, result: str = DONE, **details: Any) -> AuditLine:
+def append(session: Session, actor: str, action: str, subject: str, **details: Any) -> AuditLine:
     """Add a record, e.g. `append(session, ADMINISTRATOR, "member.confirm", organisation, name="bank")`.
 
-    `result` is `done`, or the code of the error with which something was refused. Project and partner are those of
-    the details, if it says any. Writers take turns, so that the chain has one end.
+    Project and partner are those of the details, if it says any. Writers take turns, so that the chain has one end.
     """
+    return _write(session, actor, action, subject, DONE, details)
+
+
+def refuse(session: Session, actor: str, action: str, subject: str, code: str, /, **details: Any) -> AuditLine:
+    """Add a record of what was refused with an error of this code."""
+    return _write(session, actor, action, subject, code, details)
+
+
+def _write(session: Session, actor: str, action: str, subject: str, result: str, details: dict[str, Any]) -> AuditLine:
     origin, kept = current(), msgspec.json.decode(msgspec.json.encode(details))
     fields = {
         "at": now(),

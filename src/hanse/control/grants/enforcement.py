@@ -1,7 +1,7 @@
 """The clauses of a grant, held at proposal and at each attempt: by whom, with what, how often. Counts uses."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -78,7 +78,7 @@ def count(session: Session, use: Use, request: Request) -> None:
 
 def refuse(session: Session, job: JobId, project: ProjectId, guest: OrganisationId, name: str, code: str) -> None:
     """Record that a job was not given a dataset: `code` says which clause of the grant was in its way."""
-    audit.append(session, guest, "dataset.use", name, result=code, job=job, project=project)
+    audit.refuse(session, guest, "dataset.use", name, code, job=job, project=project)
 
 
 def note_read(session: Session, job: JobId, task: TaskName, sources: Iterable[Source]) -> None:
@@ -99,8 +99,18 @@ def used(session: Session, grant: GrantId, since: str = "") -> int:
 def _record(session: Session, use: Use, request: Request) -> None:
     """Record the use of a dataset: by which job, under which version of which grant, held to which clauses."""
     grant, (dataset, version) = use.grant, use.snapshot
-    read = {"dataset": dataset.name, "version": version.number, "columns": grant.columns, "job": request.job}
-    terms = {"grant": grant.id, "grant_version": grant.version, "until": grant.until, "clauses": grant.clauses}
+    read: dict[str, Any] = {
+        "dataset": dataset.name,
+        "version": version.number,
+        "columns": grant.columns,
+        "job": request.job,
+    }
+    terms: dict[str, Any] = {
+        "grant": grant.id,
+        "grant_version": grant.version,
+        "until": grant.until,
+        "clauses": grant.clauses,
+    }
     audit.append(session, request.guest, "dataset.use", dataset.id, project=grant.project, **read, **terms)
 
 

@@ -329,9 +329,7 @@ class Membership:
         left_out = self._audited.admit(STRANGER)
         if left_out is not None:
             details = {"reason": reason[:REASON_CHARACTERS], "left_out": left_out}
-            await self._write(
-                lambda session: audit.append(session, who, "pairing.refuse", who, result=REFUSED, **details)
-            )
+            await self._write(lambda session: audit.refuse(session, who, "pairing.refuse", who, REFUSED, **details))
 
 
 def tell_joined(session: Session, member: Member) -> None:

@@ -110,9 +110,8 @@ class Courier:
         with self._database.write() as session:
             outbox.put_away(session, letter.number)
             if refusal is not None:
-                details = {"code": refusal.code}
                 who = letter.organisation
-                audit.append(session, who, "letter.refused", str(letter.number), result=refusal.code, **details)
+                audit.refuse(session, who, "letter.refused", str(letter.number), refusal.code, code=refusal.code)
 
 
 def _is_tried_again(letter: Letter, code: str) -> bool:

@@ -137,5 +137,5 @@ def _named(session: Session, name: str) -> User | None:
 
 def _refuse(session: Session, attempt: Attempt, what: str) -> Fault:
     refused, details = "login.refused", {"what": what, "address": attempt.address}
-    audit.append(session, attempt.name, "session.refused", attempt.name, result=refused, **details)
+    audit.refuse(session, attempt.name, "session.refused", attempt.name, refused, **details)
     return Fault(refused, cause="the name, the password or the code is wrong")
