@@ -75,7 +75,7 @@ def test_writers_at_the_same_time_make_one_chain(database: Database) -> None:
 
 def test_records_of_before_the_chain_are_linked_when_the_database_is_brought_to_this_release(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    upgrade(database, "0016")
+    upgrade(database, "0023")
     write = "INSERT INTO audit_lines (number, at, actor, action, subject, details) VALUES (:n, :at, 'x', 'a', 's', :d)"
     with database.write() as session:
         for number in (1, 2, 5):  # a transaction that was rolled back has taken numbers on PostgreSQL

@@ -10,7 +10,7 @@ from alembic import op
 from hanse.control.audit.chain import START, Link, link_all
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0023"
 
 _PAGE = 1000
 _TEXTS = {"person": 64, "door": 16, "via": 64, "address": 64, "correlation": 32, "project": 64, "partner": 64}
