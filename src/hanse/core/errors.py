@@ -1180,7 +1180,7 @@ Change that one, or choose another name.
 502 oidc.provider
 The identity provider does not answer as it should.
 身份提供方的响应不正确。
-Try again; an administrator looks with `hanse provider check`.
+Try again; an administrator checks the provider.
 请重试；管理员可用 `hanse provider check` 检查。
 
 401 oidc.refused
