@@ -307,7 +307,7 @@ async def test_each_party_sees_its_own_attempts_and_of_the_others_only_how_they_
 async def test_the_list_is_narrowed_and_turned_page_by_page(trio: Trio) -> None:
     def fill(session: Session) -> None:
         for number in range(5):
-            add_waiting(session, f"daily-{number}", waited_s=100 - number)
+            add_waiting(session, f"daily-{number}", waited_s=500 - 100 * number)
         add_waiting(session, "yearly_report", project="project-other", waited_s=5000)
 
     trio.bank.write(fill)
@@ -320,6 +320,6 @@ async def test_the_list_is_narrowed_and_turned_page_by_page(trio: Trio) -> None:
     assert first == ["daily-4", "daily-3", "daily-2"]
     assert names(text="DAILY", limit=3, after=JobId("job-daily-2")) == ["daily-1", "daily-0"]
     assert names(project="project-other") == names(text="y_r") == names(until=later(-1000)) == ["yearly_report"]
-    assert names(project="risk", since=later(-97.5)) == ["daily-4", "daily-3"]
+    assert names(project="risk", since=later(-250)) == ["daily-4", "daily-3"]
     assert names(states=("running",)) == names(partner="telecom") == names(archived=True) == []
     assert len(names(mine=True)) == 6

@@ -447,7 +447,6 @@ def _rules(settings: NodeSettings) -> Rules:
         settings.user_jobs_a_day,
         settings.job_time_limit_s,
         settings.task_time_limit_s,
-        settings.keep_jobs_days,
     )
 
 

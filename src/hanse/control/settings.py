@@ -31,8 +31,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `rest_proxies` are the addresses of proxies whose word is taken for the address of who calls.
     A session ends after `session_idle_s` without a request and `session_most_s` after its login.
     `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
-    Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit. Ended jobs are deleted
-    after `keep_jobs_days`, 0 never.
+    Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit.
     `data_paths` are the folders of this machine from which people with a session may register files.
     `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
     `profile_datasets`: each new version of a dataset is measured. `privacy_budget` is the epsilon that all figures of a
@@ -65,7 +64,6 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     user_jobs_a_day: Count = 0
     job_time_limit_s: Count = 7 * 86_400
     task_time_limit_s: Count = 2 * 86_400
-    keep_jobs_days: Count = 0
     outbound_allow: tuple[str, ...] = ()
     region: Annotated[str, msgspec.Meta(max_length=64)] = ""
     contact: Annotated[str, msgspec.Meta(max_length=200)] = ""

@@ -29,7 +29,7 @@ class Rules(NamedTuple):
     """How much of a node its jobs may use; 0 is no limit. `tasks` run at once, whatever job they belong to.
 
     A day is the last 24 hours. Time limits (seconds) are for jobs that bring none of their own, and the most that one
-    may bring. Ended jobs are deleted after `keep_days`.
+    may bring.
     """
 
     tasks: int = 2
@@ -40,7 +40,6 @@ class Rules(NamedTuple):
     jobs_of_user_a_day: int = 0
     time_limit_s: int = 0
     task_time_limit_s: int = 0
-    keep_days: int = 0
 
 
 USUAL = Rules()
