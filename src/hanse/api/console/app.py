@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from hanse.api.console import (
     applications,
     approvals,
+    audit,
     channels,
     components,
     datasets,
@@ -65,6 +66,7 @@ ROUTERS = (
     notifications.router,
     channels.router,
     approvals.router,
+    audit.router,
     oidc.router,
 )
 
