@@ -150,6 +150,7 @@ def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple
         except HanseError as error:
             problems += [_describe(error, proposal.me, task, name) for task in tasks]
     problems += _list_mixed(proposal)
+    problems += _list_unlike(session, proposal, readings)
     for task, absent in _list_ungranted(proposal, {name: reading.schema for name, reading in readings.items()}):
         message = f"{', '.join(absent)} of dataset {settings_of(proposal.spec.tasks[task], proposal.me)[DATASET]!r} "
         remedy = "use columns that are granted, or ask the owner for these: `hanse grant add`"
@@ -169,6 +170,35 @@ def _list_mixed(proposal: Proposal) -> list[JobProblem]:
             remedy = "name the same `derived:…` for every party: `hanse derived list` shows it"
             problems.append(report_problem(proposal.me, name, message, remedy))
     return problems
+
+
+def _list_unlike(session: Session, proposal: Proposal, readings: Mapping[str, Reading]) -> list[JobProblem]:
+    """Return a problem for each task in which a partner's ids are of another type than this party's.
+
+    Ids of two types are written in two forms: nobody would be found in common, and the empty result would look true.
+    """
+    parties = {organisation: party for party, organisation in proposal.parties.items()}
+    offers = {
+        (parties.get(offer.organisation), offer.dataset): offer for offer in list_offers(session, proposal.project)
+    }
+    problems = []
+    for name, task in proposal.spec.tasks.items():
+        own = readings.get(str(settings_of(task, proposal.me).get(DATASET)))
+        if task.component != DATASET or own is None:
+            continue
+        for party in proposal.parties:
+            offer = offers.get((party, str(settings_of(task, party).get(DATASET))))
+            if party != proposal.me and offer is not None and offer.schema.id_type != own.schema.id_type:
+                ours, theirs = (_tell_ids(schema) for schema in (own.schema, offer.schema))
+                message = f"the ids are {ours} here and {theirs} at {party}: no two of them are written the same way"
+                remedy = "register both datasets with the same type of ids: `hanse dataset register --id-type`"
+                problems.append(report_problem(proposal.me, name, message, remedy))
+    return problems
+
+
+def _tell_ids(schema: Schema) -> str:
+    kind, form = schema.id_type
+    return f"{kind} (rules {form})"
 
 
 def _tasks_reading(proposal: Proposal, dataset: str) -> list[str]:
