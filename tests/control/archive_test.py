@@ -13,11 +13,12 @@ from hanse.control.jobs import archive, service
 from hanse.control.jobs.search import Wanted
 from hanse.core.faults import HanseError
 from hanse.core.ids import JobId
+from hanse.core.roles import GUEST
 
 
 async def test_an_ended_job_is_put_away_and_taken_out_with_one_audit_line_each(trio: Trio) -> None:
     bank = trio.bank
-    job = await bank.run(chain(only=behaving({"always": "hang"}, "guest")))
+    job = await bank.run(chain(only=behaving({"always": "hang"}, GUEST)))
 
     def refused(caller: Caller) -> str:
         with pytest.raises(HanseError) as told:

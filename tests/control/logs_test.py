@@ -12,10 +12,11 @@ from hanse.control.access.callers import LOCAL, Caller
 from hanse.control.jobs.logs import find_log, read_tail
 from hanse.core.faults import HanseError
 from hanse.core.ids import JobId, TaskName
+from hanse.core.roles import GUEST
 
 
 async def test_the_end_of_an_own_attempts_log_is_read_by_whole_lines(trio: Trio) -> None:
-    job = await trio.bank.run(chain(only=behaving({"1": "die"}, "guest")))
+    job = await trio.bank.run(chain(only=behaving({"1": "die"}, GUEST)))
     await trio.bank.end(job)
     bank, only = trio.bank, TaskName("only")
     number, path = bank.read(lambda session: find_log(session, bank.directory, LOCAL, job, only, None))

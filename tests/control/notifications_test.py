@@ -70,7 +70,11 @@ class House:
     papers: Papers
 
     def sender(self, **more: Any) -> Sender:
-        given = {"home": "https://bank.example/notifications", "allowed": HERE, "clock": self.clock} | more
+        given: dict[str, Any] = {
+            "home": "https://bank.example/notifications",
+            "allowed": HERE,
+            "clock": self.clock,
+        } | more
         return Sender(self.database, self.directory, "bank", **given)
 
     def hire(self, name: str, group: str, email: str = "") -> Caller:

@@ -30,7 +30,7 @@ from hanse.core.roles import GUEST, host
 from hanse.core.specs import PipelineSpec, TaskSpec
 
 AGAIN = Wishes(fresh=False)
-FITS = {"makes": {"model": "model", "table": "table"}}
+FITS: dict[str, Any] = {"makes": {"model": "model", "table": "table"}}
 
 
 def pipeline(**fit: Any) -> PipelineSpec:
@@ -102,7 +102,7 @@ async def test_fresh_runs_everything(trio: Trio) -> None:
 
 async def test_other_settings_are_run_and_what_follows_from_another_result(trio: Trio) -> None:
     first = await finish(trio, pipeline())
-    makes = {"makes": {"model": "report", "table": "table"}}
+    makes: dict[str, Any] = {"makes": {"model": "report", "table": "table"}}
     other = chain(data=reading(), align=behaving({}), fit=behaving({}, **makes), judge=behaving({}))
     second = await finish(trio, other)
     for office in trio:

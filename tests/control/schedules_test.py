@@ -29,6 +29,7 @@ from hanse.control.schedules.timing import Cron, NewVersion, Trigger
 from hanse.control.users import groups
 from hanse.control.users.tables import GroupUser, ProjectPerson, User
 from hanse.core.faults import HanseError, fault
+from hanse.core.roles import GUEST
 from hanse.core.times import format_time
 
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
@@ -58,7 +59,7 @@ class Clock:
 
 
 def plan(behave: dict[str, str] | None = None, **how: Any) -> Plan:
-    return Plan(spec=chain(only=behaving(behave or {}, "guest")), **how)
+    return Plan(spec=chain(only=behaving(behave or {}, GUEST)), **how)
 
 
 def make(office: Office, plan: Plan, trigger: Trigger = HOURLY, caller: Caller = LOCAL, at: datetime = NOON) -> str:
@@ -71,7 +72,7 @@ def make(office: Office, plan: Plan, trigger: Trigger = HOURLY, caller: Caller =
 def runs(office: Office, schedule: str) -> list[tuple[str, str, str | None]]:
     """Return (hour, state, code) of each record, oldest first."""
     found = office.read(lambda session: service.list_runs(session, LOCAL, schedule))
-    return [(run.due_at[11:16], run.state, run.reason and run.reason.code) for run in reversed(found)]
+    return [(run.due_at[11:16], run.state, None if run.reason is None else run.reason.code) for run in reversed(found)]
 
 
 def jobs_of(office: Office, schedule: str) -> list[Job]:
@@ -237,7 +238,7 @@ async def test_a_new_version_of_a_dataset_starts_a_job_for_each(trio: Trio) -> N
 
 async def test_a_saved_pipeline_runs_in_its_latest_version(trio: Trio) -> None:
     clock, bank = Clock(), trio.bank
-    spec = chain(only=behaving({}, "guest"))
+    spec = chain(only=behaving({}, GUEST))
     saved = bank.write(lambda session: pipelines.create(session, LOCAL, spec).pipeline)
     schedule = make(bank, Plan(pipeline=saved.id))
     later = msgspec.structs.replace(spec, description="better")

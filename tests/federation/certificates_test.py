@@ -112,9 +112,9 @@ async def test_a_node_under_the_organisations_own_authority_joins_like_any_other
     with pytest.raises(HanseError) as error:
         load_identity(folder, "bank")
     assert code_of(error) == "certificate.awaited"
-    words = ["openssl", "x509", "-req", "-in", asked, "-CA", root, "-CAkey", key, "-days", "30", "-out", made]
-    words += ["-copy_extensions", "copy"]
-    await asyncio.to_thread(subprocess.run, words, check=True, capture_output=True)
+    words = ["openssl", "x509", "-req", "-in", str(asked), "-CA", str(root), "-CAkey", str(key)]
+    words += ["-days", "30", "-out", str(made), "-copy_extensions", "copy"]
+    await asyncio.to_thread(lambda: subprocess.run(words, check=True, capture_output=True))
     assert run("node", "certificate", "install", str(made), *at).exit_code == 0
     bank, operator = await open_house("bank", "node"), await open_house("operator")
     assert bank.id == organisation_id(read_root(root.read_text()))

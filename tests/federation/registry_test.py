@@ -204,13 +204,15 @@ def test_a_registry_cannot_make_words_up(tmp_path: Path) -> None:
     chain, root = cast.registry.chain_pem, cast.registry.root
     good = cast.listing(cast.entry())
     assert check_listing(good, chain, root) is not None
+    assert good.signed is not None
     put = msgspec.structs.replace
+    forged = put(good.signed, entry=good.signed.entry + b"x")
     other = to_pem(sign_root("bank", new_key()))
     lies = {
         "another address": vouch(cast.registry, put(good, address="evil.example:9443")),
         "another root": vouch(cast.registry, put(good, root=other)),
         "another name": vouch(cast.registry, put(good, name="bank2")),
-        "changed words": vouch(cast.registry, put(good, signed=put(good.signed, entry=good.signed.entry + b"x"))),  # type: ignore[union-attr]
+        "changed words": vouch(cast.registry, put(good, signed=forged)),
         "not vouched for": put(good, as_of="2026-01-01T00:00:00.000Z"),
         "vouched for by another": vouch(cast.operator, good),
         "of another registry": cast.listing(cast.entry(registry=cast.operator.organisation)),
