@@ -94,7 +94,7 @@ def models() -> list[tuple[str, bool, Callable[[Work], Costs]]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "apply", "model"), models(), ids=lambda value: str(value) if value != "" else "")
+@pytest.mark.parametrize(("name", "apply", "model"), models(), ids=lambda value: "" if callable(value) else str(value))
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_every_cost_model_answers_for_tables_of_any_size(
