@@ -105,10 +105,8 @@ NAMES = sorted(set(OPERATIONS) - STREAMS)
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("mode", list(GenerationMode))
-async def test_a_few_requests_of_every_operation_are_answered_as_described(
-    premises: Premises, mode: GenerationMode
-) -> None:
-    wrong = await search(premises, mode, 2, NAMES)
+async def test_a_request_of_every_operation_is_answered_as_described(premises: Premises, mode: GenerationMode) -> None:
+    wrong = await search(premises, mode, 1, NAMES)
     assert not wrong, "\n".join(wrong)
 
 
@@ -118,5 +116,5 @@ async def test_a_few_requests_of_every_operation_are_answered_as_described(
 async def test_many_requests_of_every_operation_are_answered_as_described(
     premises: Premises, mode: GenerationMode
 ) -> None:
-    wrong = await search(premises, mode, 30, NAMES)
+    wrong = await search(premises, mode, 8, NAMES)
     assert not wrong, "\n".join(wrong)

@@ -118,7 +118,8 @@ def test_correlation_takes_the_rows_in_which_both_are_filled(tmp_path: Path) -> 
 
 def test_duplicates_of_a_snapshot_that_nobody_checked_are_found(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
-    duckdb.sql(f"COPY (SELECT (i % 900)::VARCHAR AS id FROM range(1000) r(i)) TO '{path}' (FORMAT parquet)")
+    with duckdb.connect() as engine:
+        engine.execute(f"COPY (SELECT (i % 900)::VARCHAR AS id FROM range(1000) r(i)) TO '{path}' (FORMAT parquet)")
     artefact = Artefact("table", str(path), "", 1000, Schema((Column("id", "text", "id"),)))
     assert measure(artefact, tmp_path, BOUNDS).ids.duplicates == 100
 

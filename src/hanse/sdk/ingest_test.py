@@ -260,9 +260,7 @@ def test_the_kernel_and_duckdb_agree_on_what_a_number_is(texts: list[str]) -> No
             "AND translate(v, '.eE', '') = v FROM (SELECT v, CASE WHEN NOT contains(v, '_') THEN try_cast(v AS DOUBLE) "
             "END AS n FROM (SELECT nullif(trim(?), '') AS v))"
         )
-        row = duckdb.execute(query, [text]).fetchone()
-        assert row is not None
-        filled, numeric, whole = row
+        ((filled, numeric, whole),) = duckdb.execute(query, [text]).fetchall()
         assert found.filled == filled
         if not found.doubtful:
             assert (found.numbers, found.wholes, found.texts) == (numeric, whole, filled and not numeric), text
