@@ -64,7 +64,7 @@ test: .stamps/dev .stamps/kernel ## unit and integration tests of Rust and Pytho
 	$(say) "rust      cargo test"
 	@cargo test --locked --quiet -p hanse-kernel
 	$(say) "python    pytest (without the deep and e2e tiers)"
-	$(call tier,not deep and not e2e,,--ignore=tests/architecture)
+	$(call tier,not deep and not e2e,,--ignore=tests/architecture --dist worksteal)
 
 test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30 minutes)
 	$(call tier,deep,this tier holds no test)
