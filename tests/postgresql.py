@@ -1,4 +1,4 @@
-"""The same suite on PostgreSQL: `PYTHONPATH=tests pytest -p postgresql`.
+"""The same suite on PostgreSQL: `python -m pytest -p tests.postgresql`.
 
 Each SQLite file that a test names becomes a database of its own on one real server, which lives as long as the run.
 """
@@ -36,12 +36,17 @@ def running_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def named_database(server: str, name: str) -> str:
-    """Return the address of a database of this name, made when there is none."""
+def name_of(url: str) -> str:
+    """Return the name of the database on the server that stands for a SQLite file."""
+    return f"test_{hashlib.sha256(url.encode()).hexdigest()[:24]}"
+
+
+def named_database(server: str, name: str, template: str = "template1") -> str:
+    """Return the address of a database of this name, made as a copy of `template` when there is none."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}) is None:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
+            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
     engine.dispose()
     head, _, query = server.partition("?")
     return f"{head.rpartition('/')[0]}/{name}?{query}"
@@ -59,7 +64,6 @@ def pytest_configure(config: pytest.Config) -> None:
     def open_on_server(url: str) -> Any:
         if not url.startswith("sqlite:///"):
             return open_as_asked(url)
-        name = f"test_{hashlib.sha256(url.encode()).hexdigest()[:24]}"
-        return open_as_asked(named_database(os.environ[SERVER], name))
+        return open_as_asked(named_database(os.environ[SERVER], name_of(url)))
 
     database._open = open_on_server  # the one place where a database is opened

@@ -44,6 +44,7 @@ from hanse.control.sessions.service import Span
 from hanse.control.sessions.tables import UserSession
 from hanse.control.sources import service as sources
 from hanse.control.sources.tables import Source
+from hanse.control.templates.tables import Template
 from hanse.control.uploads import service as uploads
 from hanse.control.uploads.tables import Upload
 from hanse.control.users import service as users
@@ -64,6 +65,7 @@ from hanse.core.roles import GUEST, host
 from hanse.core.schema import Column, Schema
 from hanse.core.sources import SourceSpec
 from hanse.core.specs import Artefact, PipelineSpec, TaskSpec
+from hanse.core.templates import TemplateSpec
 from hanse.core.times import format_time
 
 SIDES = ("own", "other")
@@ -484,4 +486,15 @@ class _Placed:
                 created_at=_at(),
             )
         )
-        return {"pipeline_id": pipeline, "schedule_id": schedule}
+        template = f"template-00000000000000{letter}1"
+        self.session.add(
+            Template(
+                id=template,
+                name=f"{side} matching",
+                project=project,
+                owner=owner,
+                spec=TemplateSpec(f"{side} matching", {"en": "Match"}, msgspec.to_builtins(spec)),
+                created_at=_at(),
+            )
+        )
+        return {"pipeline_id": pipeline, "schedule_id": schedule, "template_id": template}

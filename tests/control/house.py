@@ -12,12 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
+from tests.databases import open_new
 
 from hanse.api.console.app import create_app
 from hanse.control.admission.gate import Gate
 from hanse.control.audit.tables import AuditLine
-from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.control.nodes.identity import load_identity
 from hanse.control.oidc.signing_in import SignIns
 from hanse.control.users import groups
@@ -83,8 +82,7 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     identity = load_identity(tmp_path, "bank")
     with database.write() as session:
         groups.plant(session)

@@ -23,12 +23,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import select
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL, Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.audit.tables import AuditLine
 from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.control.nodes.expiry import tell_expiring
 from hanse.control.notifications import channels, service
 from hanse.control.notifications.channels import Terms
@@ -128,8 +128,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
 
 @pytest.fixture
 def house(tmp_path: Path, papers: Papers) -> Iterator[House]:
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     with database.write() as session:
         groups.plant(session)
     yield House(database, tmp_path, Clock(), papers)

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.orm import Session
+from tests.databases import open_new
 
 from hanse.api.peer.jobs import answer
 from hanse.control.access.callers import LOCAL
 from hanse.control.approvals import rules
-from hanse.control.database import Database
 from hanse.control.datasets.tables import Dataset, DatasetVersion
 from hanse.control.grants.tables import Grant
 from hanse.control.jobs import service
@@ -30,7 +30,6 @@ from hanse.control.jobs.partners import Correspondence
 from hanse.control.jobs.queue import USUAL
 from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Attempt, Job
-from hanse.control.migrations import upgrade
 from hanse.control.organisations.tables import Member
 from hanse.control.outbox.courier import Courier
 from hanse.control.peers import LinkState, Pinned
@@ -169,8 +168,7 @@ class Office:
         self.name, self.me, self.directory, self.wire = name, IDS[name], directory, wire
         self.rules = USUAL
         directory.mkdir()
-        self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
-        upgrade(self.database)
+        self.database = open_new(directory)
         self.write(self._furnish)
         self.gateway = Counters(directory / "socket")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import open_new
 
 from hanse.api.peer.dispatch import Dispatch
 from hanse.control.audit import service as audit
 from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.control.nodes.identity import Identity, load_identity
 from hanse.control.organisations.membership import Membership
 from hanse.core.faults import HanseError
@@ -22,8 +22,7 @@ MOST = 60
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     yield database
     database.close()
 

@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.databases import open_new
 
 from hanse.api.peer.dispatch import THREADS, Dispatch
 from hanse.control.access.callers import LOCAL
 from hanse.control.audit import service as audit
-from hanse.control.database import Database
 from hanse.control.invitations import service as invitations
-from hanse.control.migrations import upgrade
 from hanse.control.nodes.certificates import new_key, organisation_id, sign_root
 from hanse.control.nodes.identity import load_identity
 from hanse.control.organisations import service as organisations
@@ -58,8 +57,7 @@ class Office:
     """A node's side of conversations, and one member."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
-        upgrade(self.database)
+        self.database = open_new(directory)
         me, self.peers = load_identity(directory, "bank"), Alone()
         self.membership = Membership(self.database, me, self.peers, self.peers, "0.1.0")
         courier = Courier(self.database, self.peers)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL, Caller
 from hanse.control.access.permissions import EVERYTHING, GROUPS
@@ -14,8 +15,6 @@ from hanse.control.approvals import rules
 from hanse.control.approvals import service as approvals
 from hanse.control.approvals.tables import Approval, Requirement
 from hanse.control.audit.tables import AuditLine
-from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.core.faults import HanseError
 from hanse.core.ids import ProjectId
 from hanse.core.times import later, now
@@ -30,8 +29,7 @@ DAN = Caller("user-dan", "dan", "user", GROUPS["operator"])
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     with database.write() as session:
         yield session
     database.close()

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL, Caller
 from hanse.control.access.permissions import Permission
@@ -10,14 +11,12 @@ from hanse.control.audit import search
 from hanse.control.audit import service as audit
 from hanse.control.audit.search import Wanted
 from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.core.ids import ProjectId
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     with database.write() as session:
         audit.append(session, "user-1", "grant.give", "grant-1", project="project-1", name="话单")
         audit.append(session, "user-2", "grant.give", "grant-2", project="project-2")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from tests.databases import open_new
 
 from hanse.control.audit import chain
 from hanse.control.audit import service as audit
@@ -16,8 +17,7 @@ from hanse.control.migrations import upgrade
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     yield database
     database.close()
 

@@ -4,10 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.databases import open_new
 
-from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
-from hanse.control.migrations import upgrade
 from hanse.core.faults import HanseError
 
 
@@ -21,8 +20,7 @@ async def test_the_nodes_secrets_are_not_in_the_readers_environment(
     monkeypatch.setenv("HANSE_DATABASE", "postgresql://hanse:hush@db/hanse")
     monkeypatch.setenv("HANSE_TOKEN", "hush")
     (tmp_path / "people.csv").write_text("id,x\n1,2\n")
-    database = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(tmp_path)
     with pytest.raises(HanseError, match=r"dataset\.ingest") as error:
         await Registration(tmp_path, database).register("people", str(tmp_path / "people.csv"), "id")
     database.close()

@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL
 from hanse.control.audit import service as audit
-from hanse.control.database import Database
 from hanse.control.datasets import service as datasets
 from hanse.control.grants import service as grants
 from hanse.control.grants.service import Terms
-from hanse.control.migrations import upgrade
 from hanse.control.nodes.certificates import new_key, organisation_id, sign_root
 from hanse.control.nodes.identity import Identity, load_identity
 from hanse.control.organisations import service as organisations
@@ -50,8 +49,7 @@ class Office:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.me: Identity = load_identity(directory, "bank")
-        self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
-        upgrade(self.database)
+        self.database = open_new(directory)
         root = sign_root("operator", new_key())
         self.partner = organisation_id(root)
         with self.database.write() as session:

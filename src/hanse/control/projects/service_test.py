@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL
-from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.control.nodes.certificates import new_key, organisation_id, sign_root
 from hanse.control.nodes.identity import Identity, load_identity
 from hanse.control.organisations import service as organisations
@@ -26,8 +25,7 @@ class Office:
 
     def __init__(self, directory: Path) -> None:
         self.me: Identity = load_identity(directory, "retailer")
-        self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
-        upgrade(self.database)
+        self.database = open_new(directory)
         self.bank, self.operator = self.pair("bank"), self.pair("operator")
 
     def pair(self, name: str) -> OrganisationId:
