@@ -94,8 +94,8 @@ async def test_a_job_that_plans_more_than_a_dataset_may_tell_is_refused_before_a
     twice = chain(data=reading(), fit=behaving({}, queries=5), more=behaving({}, queries=MOST - 11))
     (problem,) = (await trio.bank.submit(twice)).problems
     assert (problem.party, problem.task) == ("host-1", "more")
-    assert f"{MOST - 6} exact sums of 'people' are planned and 7 were told before" in problem.message
-    assert f"1000 rows and the disclosure limit 0.1 it tells at most {MOST}" in problem.message
+    assert f"{MOST - 6} exact sums of 'people' are planned, 7 were told before" in problem.message
+    assert f"1000 rows and limit 0.1 allow {MOST}" in problem.message
     assert "fewer or shallower trees" in problem.remedy
     unread = chain(fit=behaving({}, queries=10 * MOST))
     assert (await trio.bank.submit(unread)).problems == ()

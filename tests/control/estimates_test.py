@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from tests.control.conftest import Trio
 from tests.control.offices import Counters, Office, behaving, chain, reading
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL
 from hanse.control.approvals.tables import Approval
@@ -17,7 +18,6 @@ from hanse.control.estimates import service as estimates
 from hanse.control.estimates.service import USUAL_BYTES_S, Link
 from hanse.control.estimates.tables import Expectation, Measure
 from hanse.control.jobs.wishes import ENOUGH, Wishes
-from hanse.control.migrations import upgrade
 from hanse.core.costs import Cost, Figures
 from hanse.core.estimates import Estimate
 from hanse.core.ids import JobId, OrganisationId, TaskName
@@ -142,9 +142,7 @@ def planned(name: str, *after: str) -> PlannedTask:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    found = Database(f"sqlite:///{tmp_path / 'hanse.db'}")
-    upgrade(found)
-    return found
+    return open_new(tmp_path)
 
 
 def test_the_longest_chain_is_the_likely_time_and_a_round_trip_is_a_part_of_it(database: Database) -> None:

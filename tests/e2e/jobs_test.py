@@ -169,7 +169,7 @@ def test_a_dataset_discloses_no_more_than_its_owner_allows(federation: Federatio
             federation.run(federation.pipeline())
         (problem,) = caught.value.problems
         assert (problem.party, problem.task) == ("host-1", "boost")
-        assert "the disclosure limit 0.001" in problem.message
+        assert "limit 0.001 allow 0" in problem.message
     finally:
         grants = [grant for grant in telecom.client.grants() if grant.revoked_at is None]
         telecom.client.revoke_grant(grants[0].id)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from hanse.core.pointers import point
 from hanse.core.specs import PipelineSpec, TaskSpec
 
 
@@ -23,11 +24,6 @@ def compare(old: PipelineSpec, new: PipelineSpec) -> tuple[Change, ...]:
     Kinds: name, project, description, party; task.added, task.removed, task.component, task.setting, task.edge.
     """
     return tuple(_compare(old, new))
-
-
-def point(*steps: str) -> str:
-    """Return the JSON pointer of a path of keys."""
-    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def _compare(old: PipelineSpec, new: PipelineSpec) -> Iterator[Change]:

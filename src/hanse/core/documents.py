@@ -52,11 +52,27 @@ def digest_pipeline(spec: PipelineSpec) -> str:
 
 
 def describe_format(components: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Return the JSON Schema of a pipeline; `components` are settings' schemas by component, for `$defs`."""
+    """Return the JSON Schema of a pipeline; `components` are the schemas of settings by component, which it refers to.
+
+    What a component requires may be said for all parties or party by party, so that neither place requires it.
+    """
     (top,), definitions = msgspec.json.schema_components([PipelineSpec], ref_template="#/$defs/{name}")
-    settings = {f"settings.{name}": shape for name, shape in (components or {}).items()}
+    known = components or {}
+    settings = {
+        f"settings.{name}": {key: value for key, value in shape.items() if key != "required"}
+        for name, shape in known.items()
+    }
+    if known:
+        definitions["TaskSpec"]["allOf"] = [_settings_of(name) for name in sorted(known)]
     found: dict[str, Any] = _for_ecma({"$schema": SCHEMA_ID, **top, "$defs": {**definitions, **settings}})
     return found
+
+
+def _settings_of(component: str) -> dict[str, Any]:
+    """Return the rule that a task of this component has its settings."""
+    shape = {"$ref": f"#/$defs/settings.{component}"}
+    then = {"settings": shape, "party_settings": {"additionalProperties": shape}}
+    return {"if": {"properties": {"component": {"const": component}}}, "then": {"properties": then}}
 
 
 def _for_ecma(shape: Any) -> Any:

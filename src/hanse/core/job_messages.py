@@ -11,6 +11,7 @@ import msgspec
 
 from hanse.core.faults import Fault
 from hanse.core.ids import JobId, OrganisationId, ProjectId, TaskName
+from hanse.core.planning import Problem
 from hanse.core.roles import PartyId
 from hanse.core.specs import MOST_TASKS, PipelineSpec
 from hanse.core.words import PRINTABLE, Label, flatten
@@ -139,18 +140,33 @@ Words = Annotated[str, msgspec.Meta(max_length=PROBLEM_CHARACTERS, pattern=PRINT
 
 
 class JobProblem(msgspec.Struct, frozen=True):
-    """One reason why a party cannot take part: at which of its tasks, in words that its owner may tell others."""
+    """One reason why a party cannot take part: at which of its tasks, in words that its owner may tell others.
+
+    What follows `remedy` came later: a node of an earlier release neither says it nor minds it. `pointer` is the place
+    in the pipeline (RFC 6901), `suggestion` what is likely meant there; it stays at home, with whoever knows the names.
+    """
 
     party: PartyId
     task: Annotated[str, msgspec.Meta(max_length=48, pattern=PRINTABLE)]
     message: Words
     remedy: Words = ""
+    pointer: Words = ""
+    code: Annotated[str, msgspec.Meta(max_length=64, pattern=PRINTABLE)] = ""
+    message_zh: Words = ""
+    remedy_zh: Words = ""
+    suggestion: Words = ""
+
+    def for_peers(self) -> "JobProblem":
+        """Return what other organisations may know: what is wrong, and not which names there are here."""
+        return msgspec.structs.replace(self, suggestion="")
 
 
-def report_problem(party: PartyId, task: str, message: str, remedy: str = "") -> JobProblem:
-    """Return a problem whose words fit into a message."""
-    longest = PROBLEM_CHARACTERS
-    return JobProblem(party, flatten(task[:48]), flatten(message[:longest]), flatten(remedy[:longest]))
+def report_problem(party: PartyId, problem: Problem) -> JobProblem:
+    """Return a problem as a party's, its words cut so that they fit into a message."""
+    words = msgspec.structs.asdict(problem)
+    task, code = words.pop("task")[:48], words.pop("code")[:64]
+    shown = {name: flatten(text[:PROBLEM_CHARACTERS]) for name, text in words.items()}
+    return JobProblem(party, flatten(task), code=flatten(code), **shown)
 
 
 def read_out(problems: Iterable[JobProblem]) -> str:

@@ -15,6 +15,7 @@ from hanse.core.job_messages import (
     StartJob,
     report_problem,
 )
+from hanse.core.planning import Problem
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import PipelineSpec
 
@@ -49,12 +50,20 @@ def test_another_nodes_fault_brings_no_cause_and_nothing_long() -> None:
 
 
 def test_problems_that_would_deceive_a_terminal_are_cleaned_by_who_reports_and_refused_by_who_reads() -> None:
-    told = Decision((report_problem(GUEST, "f\x1bt", "one\ntwo\x1b[2J", "\x9b31m"),))
-    assert told.problems == (JobProblem(GUEST, "f t", "one two [2J", " 31m"),)
+    evil = Problem("f\x1bt", "one\ntwo\x1b[2J", "\x9b31m", "/tasks/f\x1bt", "a.b", "一\n二", suggestion="\u202eknab")
+    told = Decision((report_problem(GUEST, evil),))
+    clean = JobProblem(GUEST, "f t", "one two [2J", " 31m", "/tasks/f t", "a.b", "一 二", "", " knab")
+    assert told.problems == (clean,)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(told), type=JobReply) == told
-    for evil in (JobProblem(GUEST, "", "\x1b[2J"), JobProblem(GUEST, "", "x", "\x9b31m"), JobProblem(GUEST, "\n", "x")):
+    evils = (
+        JobProblem(GUEST, "", "\x1b[2J"),
+        JobProblem(GUEST, "", "x", "\x9b31m"),
+        JobProblem(GUEST, "\n", "x"),
+        *(JobProblem(GUEST, "", "x", **{name: "\x1b[2J"}) for name in JobProblem.__struct_fields__[3:]),
+    )
+    for refused in evils:
         with pytest.raises(msgspec.ValidationError):
-            msgspec.msgpack.decode(msgspec.msgpack.encode(Decision((evil,))), type=JobReply)
+            msgspec.msgpack.decode(msgspec.msgpack.encode(Decision((refused,))), type=JobReply)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +78,21 @@ def test_a_pipeline_whose_names_a_terminal_would_obey_is_no_proposal(changes: di
 
 
 def test_problems_in_many_words_are_cut_so_that_they_arrive() -> None:
-    decision = Decision((report_problem(GUEST, "fit", "a" * 5000, "b" * 5000),))
+    decision = Decision((report_problem(GUEST, Problem("fit", *("a" * 5000 for _ in Problem.__struct_fields__[1:]))),))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(decision), type=JobReply) == decision
     endless = Decision((JobProblem(GUEST, "fit", "a" * 5000),))
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(msgspec.msgpack.encode(endless), type=JobReply)
+
+
+def test_nodes_of_another_release_understand_one_anothers_problems() -> None:
+    words = {"party": "guest", "task": "fit", "message": "no", "remedy": "yes"}
+    for said in (words, {**words, "pointer": "/tasks/fit", "of_a_later_release": 1}):
+        decision = {"type": "Decision", "problems": [said]}
+        reply = msgspec.msgpack.decode(msgspec.msgpack.encode(decision), type=JobReply)
+        assert isinstance(reply, Decision)
+        assert (reply.problems[0].message, reply.problems[0].code) == ("no", "")
+
+
+def test_a_partner_is_not_told_which_names_there_are() -> None:
+    assert JobProblem(GUEST, "fit", "no", suggestion="income").for_peers() == JobProblem(GUEST, "fit", "no")

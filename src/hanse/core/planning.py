@@ -6,7 +6,7 @@ import msgspec
 
 from hanse.core.costs import Cost, Size
 from hanse.core.roles import PartyId, Role
-from hanse.core.schema import Schema
+from hanse.core.schema import KnownTable, Schema
 from hanse.core.specs import ArtefactKind, PipelineSpec
 
 
@@ -52,6 +52,8 @@ class CheckPipeline(msgspec.Struct, frozen=True, tag=True):
     `schemas` has the granted schema of each dataset of this party, by dataset name; `versions` the component versions
     that the guest proposes (empty when the guest itself asks); `models` the component of each `model:` input.
     `sizes` has how large datasets are, by party and name, as far as this party knows; `threads` of one attempt.
+    `offered` has the schemas of what partners have granted, by party and name, for whoever does not ask them; a party
+    that is not in it has told nothing. `tells_tables`: the answer is to have what is known of every table.
     """
 
     pipeline: PipelineSpec
@@ -61,14 +63,25 @@ class CheckPipeline(msgspec.Struct, frozen=True, tag=True):
     models: dict[str, str] = {}
     sizes: dict[PartyId, dict[str, Size]] = {}
     threads: int = 1
+    offered: dict[PartyId, dict[str, Schema]] = {}
+    tells_tables: bool = False
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing wrong with a pipeline, at one task (empty: the pipeline itself), in words."""
+    """One thing wrong with a pipeline, at one task (empty: the pipeline itself), in words of two languages.
+
+    `pointer` is its place in the pipeline (RFC 6901), `code` says of which kind it is, `suggestion` what is likely
+    meant there. Texts are by `hanse.core.problems`.
+    """
 
     task: str
     message: str
     remedy: str = ""
+    pointer: str = ""
+    code: str = ""
+    message_zh: str = ""
+    remedy_zh: str = ""
+    suggestion: str = ""
 
 
 class PlannedTask(msgspec.Struct, frozen=True):
@@ -89,11 +102,19 @@ class PlannedTask(msgspec.Struct, frozen=True):
     redraws: bool = False
 
 
+class Ports(msgspec.Struct, frozen=True):
+    """Which table is at each input and output of one party's share of a task: its place in `PipelineCheck.tables`."""
+
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+
+
 class PipelineCheck(msgspec.Struct, frozen=True):
-    """`tasks` in an order in which they can run; empty when there are problems.
+    """`tasks` in an order in which they can run; with problems, those of which that much is clear.
 
     `costs` has what each takes at the asked party, by the models of components, on this `machine`; the sizes of tables
-    of the parties in `guessed` were not known, and taken to be as this party's own.
+    of the parties in `guessed` were not known, and taken to be as this party's own. `tables`, each once, are what is
+    known of the tables at the `ports`, by task and party, when that was asked for.
     """
 
     problems: tuple[Problem, ...]
@@ -102,6 +123,8 @@ class PipelineCheck(msgspec.Struct, frozen=True):
     costs: dict[str, Cost] = {}
     guessed: tuple[PartyId, ...] = ()
     machine: str = ""
+    tables: tuple[KnownTable, ...] = ()
+    ports: dict[str, dict[PartyId, Ports]] = {}
 
 
 Question = DescribeCatalogue | CheckPipeline

@@ -18,6 +18,9 @@ from hanse.core.words import Label, Title
 PREDICT = "predict"
 """The one word of a pipeline that is no component: use what a model's component fitted, on other rows."""
 
+DERIVED = "derived:"
+"""How the name of a dataset begins that was made of others: `derived:<digest>`, the same at all of its parties."""
+
 MOST_TASKS, MOST_INPUTS, MOST_PARTIES = 500, 50, 50
 """What a pipeline may have at most: a partner may send any, and every party checks it before it can say no."""
 

@@ -1,14 +1,19 @@
 """The demo's pipeline is sound; each way to break it is said in words, at its task."""
 
-from typing import Any
+import sys
+from collections.abc import Iterable
+from string import Formatter
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
+from hanse.core.ids import TaskName
 from hanse.core.planning import Catalogue, CheckPipeline, DescribeCatalogue, PipelineCheck
+from hanse.core.problems import CATALOGUE, Words
 from hanse.core.roles import PartyId
 from hanse.core.schema import Column, Schema
-from hanse.core.specs import PREDICT, PipelineSpec
+from hanse.core.specs import PREDICT, PipelineSpec, TaskSpec
 from hanse.runtime import catalogue
 from hanse.runtime.pipelines import check
 from hanse.runtime.planner import answer
@@ -104,49 +109,244 @@ def test_where_a_model_is_used_all_is_told_that_its_settings_may_let_be_learnt(
     assert all(line.when["predict"] for line in found.learns["asked"])
 
 
-BREAKS: list[tuple[str, list[str], Any, str, str]] = [
-    ("no such component", ["tasks", "align", "component"], "fortune_teller", "align", "is no component"),
-    ("no such task", ["tasks", "split", "inputs"], {"table": "nowhere.table"}, "split", "there is no task 'nowhere'"),
-    ("no such output", ["tasks", "split", "inputs"], {"table": "align.chair"}, "split", "leaves no 'chair'"),
-    ("no such input", ["tasks", "split", "inputs", "chair"], "align.table", "split", "has no input 'chair'"),
-    ("input left open", ["tasks", "split", "inputs"], {}, "split", "is not connected"),
-    ("wrong kind", ["tasks", "judge", "inputs"], {"scores": "boost.report"}, "judge", "takes a table"),
-    ("cycle", ["tasks", "data", "inputs"], {"table": "align.table"}, "", "wait for one another"),
-    ("setting out of bounds", ["tasks", "boost", "settings"], {"trees": -1}, "boost", "settings of guest"),
-    ("unknown setting", ["tasks", "boost", "settings"], {"leaves": 1}, "boost", "settings of guest"),
-    ("wrong type", ["tasks", "boost", "settings"], {"trees": "many"}, "boost", "settings of guest"),
-    ("setting of nobody", ["tasks", "boost", "party_settings"], {"host-7": {}}, "boost", "host-7, which is no party"),
-    ("dataset of nobody", ["tasks", "data", "party_settings", "guest"], {"dataset": "x"}, "data", "no dataset 'x'"),
-    (
-        "column not granted",
-        ["tasks", "data", "party_settings", "guest"],
-        {"dataset": "loans", "columns": ["income", "secret"]},
-        "data",
-        "'secret' is not granted",
+class Break(NamedTuple):
+    """A way to break the demo: what is put where, and the problem that is told of it."""
+
+    path: str
+    value: Any
+    code: str
+    pointer: str
+    words: str
+    suggestion: str = ""
+
+
+BREAKS = [
+    Break("align/component", "psy", "component.unknown", "align/component", "'psy' is no component", "psi"),
+    Break(
+        "split/inputs/table",
+        "aling.table",
+        "input.no_task",
+        "split/inputs/table",
+        "there is no task 'aling'",
+        "align.table",
     ),
-    ("prediction with settings", ["tasks", "scores", "settings"], {"trees": 1}, "scores", "no settings of its own"),
-    ("no model", ["tasks", "scores", "inputs"], {"table": "split.test"}, "scores", "is unknown"),
-    ("unknown model", ["tasks", "scores", "inputs", "model"], "model:none", "scores", "is unknown"),
-    ("model of no use", ["tasks", "scores", "inputs", "model"], "data.table", "scores", "does not say how to use"),
-    ("no guest", ["parties"], {"host-1": "telecom"}, "", "there is no guest"),
-    ("no party", ["parties", "emperor"], "rome", "", "is no party"),
-    ("bad name", ["tasks", "Big Task"], {"component": "dataset"}, "Big Task", "is no name"),
-    ("no task", ["tasks"], {}, "", "there is no task"),
+    Break(
+        "split/inputs/table",
+        "align.tables",
+        "input.no_output",
+        "split/inputs/table",
+        "align leaves no 'tables' at guest, host-1",
+        "align.table",
+    ),
+    Break("split/inputs/table", "align", "input.no_output", "split/inputs/table", "leaves no ''", "align.table"),
+    Break(
+        "split/inputs/tabel",
+        "align.table",
+        "input.unknown",
+        "split/inputs/tabel",
+        "split has no input 'tabel'",
+    ),
+    Break(
+        "boost/inputs",
+        {"train": "split.train", "vaild": "split.test"},
+        "input.unknown",
+        "boost/inputs/vaild",
+        "no input 'vaild'",
+        "valid",
+    ),
+    Break("split/inputs", {}, "input.missing", "split/inputs/table", "'table' of guest, host-1 is not connected"),
+    Break(
+        "judge/inputs/scores",
+        "boost.report",
+        "input.kind",
+        "judge/inputs/scores",
+        "boost.report is a report, 'scores' takes a table",
+        "boost.scores",
+    ),
+    Break("judge/inputs/scores", "model:mv-1", "input.model", "judge/inputs/scores", "model:mv-1 is a model"),
+    Break(
+        "align/inputs/table", "split.train", "pipeline.cycle", "align/inputs/table", "another: align → split → align"
+    ),
+    Break(
+        "boost/settings/trees",
+        -1,
+        "setting.invalid",
+        "boost/settings/trees",
+        "trees: expected a whole number at least 1 and at most 2,000, got -1",
+    ),
+    Break("boost/settings/leafs", 1, "setting.unknown", "boost/settings/leafs", "has no setting 'leafs'", "leaves"),
+    Break(
+        "boost/settings/objective",
+        "binry",
+        "setting.invalid",
+        "boost/settings/objective",
+        "objective: expected one of binary",
+        "binary",
+    ),
+    Break(
+        "boost/party_settings",
+        {"host-1": {"categorical": ["calls", 3]}},
+        "setting.invalid",
+        "boost/party_settings/host-1/categorical/1",
+        "categorical.1: expected a text",
+    ),
+    Break(
+        "align/settings",
+        {"result": "count", "method": "vole"},
+        "setting.clash",
+        "align/settings/method",
+        "a count is made by the method ecdh",
+    ),
+    Break(
+        "boost/party_settings",
+        {"host1": {}},
+        "setting.stranger",
+        "boost/party_settings/host1",
+        "host1, which is no party",
+        "host-1",
+    ),
+    Break(
+        "data/party_settings/guest/dataset",
+        "loan",
+        "dataset.not_granted",
+        "data/party_settings/guest/dataset",
+        "guest has granted no dataset 'loan'",
+        "loans",
+    ),
+    Break("data/party_settings", {}, "dataset.unnamed", "data/settings/dataset", "guest names no dataset"),
+    Break(
+        "data/party_settings/guest/columns",
+        ["income", "incme"],
+        "column.unknown",
+        "data/party_settings/guest/columns/1",
+        "guest has no column 'incme' at 'source', which 'columns' names",
+        "income",
+    ),
+    Break("alone/settings/weight", "imcome", "column.unknown", "alone/settings/weight", "no column 'imcome'", "income"),
+    Break("scores/settings", {"trees": 1}, "setting.of_prediction", "scores/settings", "no settings of its own"),
+    Break("scores/inputs", {"table": "split.test"}, "input.missing", "scores/inputs/model", "'model' of predict"),
+    Break("scores/inputs/model", "bost.model", "model.unknown", "scores/inputs/model", "'bost.model'", "boost.model"),
+    Break("scores/inputs/model", "model:none", "model.unknown", "scores/inputs/model", "'model:none' is unknown"),
+    Break("scores/inputs/model", "data.table", "model.unused", "scores/inputs/model", "does not say how to use"),
+    Break(
+        "scores/inputs/model",
+        "alone_scores.scores",
+        "model.unmade",
+        "scores/inputs/model",
+        "'alone_scores' makes no model",
+    ),
+    Break("/parties", {"host-1": "telecom"}, "pipeline.no_guest", "/parties", "there is no guest"),
+    Break("/parties/host2", "rome", "party.name", "/parties/host2", "'host2' is no party"),
+    Break(
+        "Big task",
+        {"component": "evaluation", "inputs": {"scores": "boost.scores"}},
+        "task.name",
+        "Big task",
+        "'Big task' is no name",
+    ),
+    Break("/tasks", {}, "pipeline.no_task", "/tasks", "there is no task"),
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "task", "words"), [case[1:] for case in BREAKS], ids=[b[0] for b in BREAKS])
-def test_each_way_to_break_it_is_said(
-    components: dict[str, Component], path: list[str], value: Any, task: str, words: str
-) -> None:
+def broken(breaks: Iterable[Break]) -> dict[str, Any]:
+    """Return the demo with all of these things put into it."""
     pipeline = demo()
-    place = pipeline
-    for step in path[:-1]:
-        place = place.setdefault(step, {})
-    place[path[-1]] = value
-    found = ask(pipeline, components)
-    assert found.tasks == ()
-    assert any(problem.task == task and words in problem.message for problem in found.problems), found.problems
+    for one in breaks:
+        place: Any = pipeline
+        *path, last = located(one.path).strip("/").split("/")
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = one.value
+    return pipeline
+
+
+def located(path: str) -> str:
+    return path if path.startswith("/") else f"/tasks/{path}"
+
+
+@pytest.mark.parametrize("one", BREAKS, ids=lambda one: f"{one.path} {one.code}")
+def test_each_way_to_break_it_is_said_at_its_place(components: dict[str, Component], one: Break) -> None:
+    problems = ask(broken([one]), components).problems
+    place = (one.code, located(one.pointer))
+    (found,) = (problem for problem in problems if (problem.code, problem.pointer) == place)
+    assert one.words in found.message
+    assert found.suggestion == one.suggestion
+    assert found.message_zh not in ("", found.message)
+    assert found.task == ("" if one.pointer.startswith("/") else one.pointer.split("/")[0])
+
+
+@pytest.mark.parametrize(("code", "words"), CATALOGUE.items(), ids=CATALOGUE)
+def test_both_languages_name_the_same_facts(code: str, words: Words) -> None:
+    said = [{name.removesuffix("_zh") for _, name, _, _ in Formatter().parse(text) if name} for text in words]
+    assert said[0] == said[1], code
+    assert said[2] == said[3], code
+    assert words.message, code
+    assert bool(words.remedy) == bool(words.remedy_zh), code
+
+
+def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_pipeline(components: dict[str, Component]) -> None:
+    circle = Break("boost/inputs/valid", "scores.scores", "pipeline.cycle", "boost/inputs/valid", "")
+    codes = ("component.unknown", "input.no_task", "input.kind", "setting.stranger", "setting.of_prediction")
+    more = ("party.name", "task.name", "setting.unknown")
+    first = {one.code: one for one in reversed(BREAKS)}
+    invalid = [one for one in BREAKS if one.path in ("boost/settings/trees", "boost/settings/objective")]
+    absent = [one for one in BREAKS if one.path == "data/party_settings/guest/columns"]
+    together = [circle, *invalid, *absent, *(first[code] for code in (*codes, *more))]
+    told = ask(broken(together), components).problems
+    assert {(found.code, found.pointer) for found in told} == {(one.code, located(one.pointer)) for one in together}
+    tasks = [*demo()["tasks"], "Big task"]
+    order = [tasks.index(found.task) if found.task else -1 for found in told]
+    assert order == sorted(order)
+
+
+def test_what_is_the_same_for_all_parties_is_said_once(components: dict[str, Component]) -> None:
+    (found,) = ask(broken([Break("boost/settings/trees", 0, "", "", "")]), components).problems
+    assert found.pointer == "/tasks/boost/settings/trees"
+
+
+def test_what_follows_from_a_mistake_is_not_told_as_another(components: dict[str, Component]) -> None:
+    """Of a task whose component is unknown, nothing is said where others take what it leaves."""
+    (found,) = ask(broken([BREAKS[0]]), components).problems
+    assert found.code == "component.unknown"
+
+
+def long_chain(tasks: int, *, wrong: bool) -> CheckPipeline:
+    """Return a pipeline of so many tasks, each of them with two mistakes or none, and with a circle at its end."""
+    found = {TaskName("t0"): TaskSpec("dataset", {"dataset": "loans"})}
+    for number in range(1, tasks):
+        settings = {"test_ration": 0.2, "stratify": "no"} if wrong else {}
+        port = "tran" if wrong and number % 2 else "train" if number > 1 else "table"
+        found[TaskName(f"t{number}")] = TaskSpec("split", settings, inputs={"table": f"t{number - 1}.{port}"})
+    spec = PipelineSpec("long", "credit", {GUEST: "bank", HOST: "telecom"}, found)
+    return CheckPipeline(spec, GUEST, {"loans": BANK}, tells_tables=True)
+
+
+def count_calls(question: CheckPipeline, components: dict[str, Component]) -> int:
+    """Return how many functions are called to check a pipeline, as a measure of the work that no clock disturbs."""
+    calls = 0
+
+    def count(_frame: object, event: str, _of: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        check(question, components)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize(
+    ("few", "many"), [(100, 400), pytest.param(1000, 10_000, marks=pytest.mark.deep)], ids=["short", "long"]
+)
+def test_the_work_grows_no_faster_than_the_pipeline(
+    components: dict[str, Component], few: int, many: int, wrong: bool
+) -> None:
+    check(long_chain(2, wrong=wrong), components)  # what is read once
+    small, large = (count_calls(long_chain(tasks, wrong=wrong), components) for tasks in (few, many))
+    assert large < 1.1 * small * many / few
 
 
 def test_a_partner_of_another_version_is_named_with_both_versions(components: dict[str, Component]) -> None:

@@ -37,19 +37,21 @@ from typing import Any, get_args
 from hanse.core.faults import fault
 from hanse.core.planning import ComponentCard, Learns
 from hanse.core.roles import ROLES, Role
-from hanse.core.schema import Schema
+from hanse.core.schema import KnownTable
 from hanse.core.specs import ArtefactKind
 from hanse.protocols.channel import Party
 from hanse.sdk.costs import Costs, Work
+from hanse.sdk.findings import Finding, Naming
 from hanse.sdk.model import Model, Report, Rule
 from hanse.sdk.params import Params
+from hanse.sdk.schemas import Flow, Tables
 from hanse.sdk.table import Table
 
 Value = Table | Model | Rule | Report
 RoleFunction = Callable[..., Coroutine[Any, Any, Any]]
 Ports = Mapping[str, type[Value]]
 PortsByRole = Ports | Mapping[Role, Ports]
-Check = Callable[[Role, Any, dict[str, Schema]], list[str]]
+Check = Callable[[Role, Any, Mapping[str, KnownTable]], list[Finding]]
 
 KINDS: dict[type[Value], ArtefactKind] = {Table: "table", Model: "model", Rule: "rule", Report: "report"}
 SECTIONS = ("Protocol", "Secure", "Learns")
@@ -73,13 +75,15 @@ class Component:
     `inputs` and `outputs` are `{port: Table | Model | Rule | Report}`, or `{role: {port: type}}` where roles differ.
     `optional` names input ports that may be absent (the role then gets None). `apply` says how to use what was fitted:
     its functions get `model` (this party's own part), then `apply_inputs`, and the settings of the training.
-    `check(role, settings, schemas)` says in words what is wrong with the schemas of the input ports that are known,
-    before any data is touched. `queries(settings)` says how many exact sums of its table a host may have to answer, so
-    that a job that the table's owner will not allow is refused before anything runs. `redraws(settings)` says
-    whether another run on the same inputs is meant to come out differently: its results are reused only when asked
-    for. `cost(work)` says what it takes, from sizes and settings alone, and how large its outputs are: a pure function,
-    beside the component in `cost.py`. `example` holds small settings, as a pipeline says them, for documentation and
-    tests; `variants`, by name, what else the conformance suite is to play, where settings change what is said.
+    `names` says which settings name columns, and of which table. `check(role, settings, tables)` says what else is
+    wrong with what is known of the tables of input ports, before any data is touched. `queries(settings)` says how
+    many exact sums of its table a host may have to answer, so that a job that the table's owner will not allow is
+    refused before anything runs. `redraws(settings)` says whether another run on the same inputs is meant to come
+    out differently: its results are reused only when asked for. `cost(work)` says what it takes, from sizes and
+    settings alone, and how large its outputs are: a pure function, beside the component in `cost.py`.
+    `schema(flow)` says which columns its tables will have, likewise, in `schema.py`. `example` holds small
+    settings, as a pipeline says them, for documentation and tests; `variants`, by name, what else the conformance
+    suite is to play, where settings change what is said.
     """
 
     name: str
@@ -94,10 +98,12 @@ class Component:
     optional: tuple[str, ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    names: Mapping[str, Naming] = field(default_factory=dict)
     check: Check | None = None
     queries: Callable[[Any], int] | None = None
     redraws: Callable[[Any], bool] | None = None
     cost: Callable[[Work], Costs] | None = None
+    schema: Callable[[Flow], Tables] | None = None
 
     def takes(self, role: Role, *, apply: bool = False) -> Ports:
         """Return the input ports of a role by name (those of `apply` begin with `model`)."""

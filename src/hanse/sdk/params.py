@@ -10,10 +10,19 @@ from hanse.core.faults import fault
 P = TypeVar("P", bound="Params")
 
 
+class Clash(ValueError):
+    """Settings that do not go together: why, in English and Chinese, and which one to blame."""
+
+    def __init__(self, english: str, chinese: str, setting: str = "") -> None:
+        super().__init__(english)
+        self.chinese = chinese
+        self.setting = setting
+
+
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of a component's settings: `Annotated[type, msgspec.Meta(title=…, description=…, ge=…)] = default` each.
 
-    A rule that spans two fields goes into `__post_init__` and raises ValueError in words.
+    A rule that spans two fields goes into `__post_init__` and raises `Clash` in words.
     """
 
     @classmethod

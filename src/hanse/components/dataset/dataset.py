@@ -12,9 +12,9 @@ from typing import Annotated
 import msgspec
 
 from hanse.components.dataset.cost import cost
-from hanse.core.roles import Role
-from hanse.core.schema import Schema
+from hanse.components.dataset.schema import schema
 from hanse.sdk import Component, Params, Party, Table
+from hanse.sdk.findings import Naming
 
 
 class Settings(Params, frozen=True):
@@ -40,14 +40,6 @@ async def take(me: Party, source: Table, settings: Settings) -> Table:
     return table
 
 
-def check(_role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
-    """Say which named columns are not granted."""
-    if "source" not in schemas:
-        return []
-    granted = schemas["source"].features
-    return [f"column {name!r} is not granted" for name in settings.columns if name not in granted]
-
-
 component = Component(
     name="dataset",
     version="1.0.0",
@@ -56,6 +48,7 @@ component = Component(
     inputs={"source": Table},
     outputs={"table": Table},
     example={"dataset": "customers"},
-    check=check,
+    names={"columns": Naming(("source",))},
     cost=cost,
+    schema=schema,
 )

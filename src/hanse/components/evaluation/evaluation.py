@@ -5,6 +5,7 @@ Secure    trivially: no other party takes part.
 Learns    guest: nothing that its own labels and scores do not say.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.components.evaluation.cost import cost
+from hanse.components.evaluation.schema import schema
 from hanse.core.faults import fault
 from hanse.core.roles import Role
-from hanse.core.schema import Schema
+from hanse.core.schema import UNKNOWN, KnownTable
 from hanse.kernel import metrics
 from hanse.sdk import Component, Params, Party, Report, Table
+from hanse.sdk.findings import Finding, absent_label
 
 SCORE = "score"
 PREDICTED = "predicted"
@@ -129,13 +132,15 @@ def judge_numbers(labels: Reals, scores: Reals) -> dict[str, Any]:
     }
 
 
-def check(_role: Role, _settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+def check(_role: Role, _settings: Settings, tables: Mapping[str, KnownTable]) -> list[Finding]:
     """Say when the table has no label or no score."""
-    if "scores" not in schemas:
+    table = tables.get("scores", UNKNOWN)
+    if table.open:
         return []
-    schema = schemas["scores"]
-    lacks = {"a label": schema.label is None, f"a column {SCORE!r}": not {SCORE, PREDICTED} & set(schema.names)}
-    return [f"the table has no {what.removeprefix('a ')}" for what, absent in lacks.items() if absent]
+    found = [absent_label("scores")] if table.label is None else []
+    if not {SCORE, PREDICTED} & set(table.names):
+        found.append(Finding("column.required", "scores", facts={"column": SCORE}))
+    return found
 
 
 def _check_rows(labels: Reals, scores: Reals) -> None:
@@ -154,4 +159,5 @@ component = Component(
     outputs={"report": Report},
     check=check,
     cost=cost,
+    schema=schema,
 )

@@ -5,6 +5,8 @@ import pytest
 
 from hanse.components.evaluation.evaluation import Settings, component
 from hanse.core.faults import HanseError
+from hanse.core.roles import GUEST
+from hanse.core.schema import UNKNOWN, KnownTable
 from hanse.sdk import Report, Table, run
 
 DEFAULT = Settings()
@@ -79,7 +81,6 @@ def test_what_cannot_be_judged_ends_in_a_clear_error(
 def test_a_missing_label_or_score_is_seen_before_any_row_is_read() -> None:
     assert component.check is not None
     bare = Table.of({"id": ["a"], "x": [1.0]}, id="id").schema
-    assert component.check("guest", Settings(), {"scores": bare}) == [
-        "the table has no label",
-        "the table has no column 'score'",
-    ]
+    found = component.check("guest", Settings(), {"scores": KnownTable.of(bare, GUEST)})
+    assert [(one.code, one.port) for one in found] == [("label.absent", "scores"), ("column.required", "scores")]
+    assert component.check("guest", Settings(), {"scores": UNKNOWN}) == []

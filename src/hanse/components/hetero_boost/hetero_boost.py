@@ -37,20 +37,23 @@ Learns    guest: for every query and every cell (bin, set of categories, or miss
           host: which rows are scored. [predict=true]
 """
 
+from collections.abc import Mapping
+
 from hanse.components.hetero_boost import guest, host
 from hanse.components.hetero_boost.cost import cost
 from hanse.components.hetero_boost.exposure import planned_queries
+from hanse.components.hetero_boost.schema import schema
 from hanse.components.hetero_boost.settings import Settings
 from hanse.core.roles import Role
-from hanse.core.schema import Schema
+from hanse.core.schema import KnownTable
 from hanse.sdk import Component, Model, Report, Table, Variant
-from hanse.sdk.boosting import problems
+from hanse.sdk.boosting import names_of_columns, problems
+from hanse.sdk.findings import Finding
 
 
-def check(role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+def check(role: Role, settings: Settings, tables: Mapping[str, KnownTable]) -> list[Finding]:
     """Say what is wrong with the tables before a row is read."""
-    tables = schemas.items()
-    return [found for port, schema in tables for found in problems(port, schema, settings, labelled=role == "guest")]
+    return problems(settings, tables, labelled=role == "guest")
 
 
 OUTPUTS: dict[Role, dict[str, type[Table | Model | Report]]] = {
@@ -75,7 +78,9 @@ component = Component(
         "bitmap": Variant({"route": "bitmap", "growth": "leaf", "leaves": 3, "column_sample": 0.6}, hosts=(1,)),
         "classes": Variant({"objective": "multiclass", "classes": 2, "trees": 1, "row_sample": 0.8}, hosts=(1,)),
     },
+    names=names_of_columns("guest", anywhere=True),
     check=check,
     cost=cost,
+    schema=schema,
     queries=planned_queries,
 )

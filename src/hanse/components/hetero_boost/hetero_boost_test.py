@@ -25,7 +25,8 @@ from hanse.components.hetero_boost.settings import Settings
 from hanse.components.local_boost import local_boost
 from hanse.core.events import Note
 from hanse.core.faults import HanseError
-from hanse.core.roles import PartyId
+from hanse.core.roles import PartyId, host
+from hanse.core.schema import KnownTable
 from hanse.core.specs import Disclosure
 from hanse.kernel.metrics import auc
 from hanse.protocols.channel import Attempt, Channel
@@ -449,10 +450,11 @@ def test_schemas_show_what_cannot_be_trained_on() -> None:
     tables = Table.of({"id": ["a", "b"], "city": ["x", "y"], "n": [1, 2], "size": [0.5, 1.0]}, id="id")
     assert component.check is not None
     settings = Settings.parse({**BASE, "categorical": ["size"], "monotone_increasing": ["city"]})
-    found = component.check("host", settings, {"train": tables.schema})
-    assert [any(name in problem for problem in found) for name in ("city", "size")] == [True, True]
-    assert component.check("host", SETTINGS, {"train": tables.schema}) == []
-    assert any("label" in problem for problem in component.check("guest", SETTINGS, {"train": tables.schema}))
+    known = {"train": KnownTable.of(tables.schema, host(1))}
+    found = component.check("host", settings, known)
+    assert {(one.code, one.facts["column"]) for one in found} == {("column.text", "city"), ("column.fractions", "size")}
+    assert component.check("host", SETTINGS, known) == []
+    assert [one.code for one in component.check("guest", SETTINGS, known)] == ["label.absent"]
 
 
 @pytest.mark.parametrize("nth", range(1, 9))

@@ -7,14 +7,16 @@ Learns    guest: nothing that its own table does not say.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from hanse.components.local_boost.cost import cost
+from hanse.components.local_boost.schema import schema
 from hanse.core.faults import fault
 from hanse.core.roles import Role
-from hanse.core.schema import Schema
+from hanse.core.schema import KnownTable
 from hanse.kernel.trees import OWN, Growth
 from hanse.sdk import Component, Model, Party, Report, Table
 from hanse.sdk.boosting import (
@@ -26,9 +28,11 @@ from hanse.sdk.boosting import (
     Targets,
     Warm,
     importance,
+    names_of_columns,
     problems,
     view,
 )
+from hanse.sdk.findings import Finding
 
 
 class Settings(BoostSettings, frozen=True):
@@ -122,15 +126,9 @@ def _margins(before: Ensemble, lot: Lot, train: Table, valid: Table | None) -> W
     return Warm(before, every[:, lot.counted], np.concatenate(beside, axis=1))
 
 
-def check(_role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+def check(_role: Role, settings: Settings, tables: Mapping[str, KnownTable]) -> list[Finding]:
     """Say what is wrong with the tables before a row is read."""
-    named = {*settings.categorical, *settings.monotone_increasing, *settings.monotone_decreasing}
-    found = []
-    for port, schema in schemas.items():
-        found += problems(port, schema, settings, labelled=True)
-        if absent := sorted(named - set(schema.features)):
-            found.append(f"{port}: there is no column {', '.join(absent)}, which the settings name")
-    return found
+    return problems(settings, tables, labelled=True)
 
 
 component = Component(
@@ -145,6 +143,8 @@ component = Component(
     apply_inputs={"table": Table},
     apply_outputs={"scores": Table},
     example={"trees": 3, "depth": 3, "max_bins": 8},
+    names=names_of_columns("guest", anywhere=False),
     check=check,
     cost=cost,
+    schema=schema,
 )

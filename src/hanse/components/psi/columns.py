@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.core.faults import fault
+from hanse.core.roles import PartyId
 from hanse.protocols.psi import payload
 from hanse.sdk import Peer, Table
 from hanse.sdk.ingest import RESERVED
@@ -59,17 +60,18 @@ def add(table: Table, added: list[payload.Column], values: Bytes, host: Peer) ->
     start = 0
     for column in added:
         plain = np.ascontiguousarray(values[:, start : start + column.width])
-        name = _free_name(column.name, host.id.replace("-", "_"), taken)
+        name = free_name(column.name, host.id, taken)
         found[name] = _numbers(column, plain, host)
         taken.add(name.lower())
         start += column.width
     return table.with_columns(found) if found else table
 
 
-def _free_name(name: str, host: str, taken: set[str]) -> str:
+def free_name(name: str, host: PartyId, taken: set[str]) -> str:
+    """Return the name that a host's column gets beside the names that are `taken`, in lower case."""
     free = name
     while free.lower() in taken:
-        free = f"{free}_{host}"
+        free = f"{free}_{host.replace('-', '_')}"
     return free
 
 

@@ -22,7 +22,7 @@ Learns    guest: how many ids each host has.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -30,16 +30,18 @@ from numpy.typing import NDArray
 
 from hanse.components.psi import columns
 from hanse.components.psi.cost import cost
+from hanse.components.psi.schema import schema
 from hanse.components.psi.settings import Settings
 from hanse.core.faults import fault
 from hanse.core.roles import Role
-from hanse.core.schema import Schema
+from hanse.core.schema import UNKNOWN, KnownTable
 from hanse.protocols.psi import counting, pairwise, payload, star
 from hanse.protocols.psi.choice import Choice, Link, choose
 from hanse.protocols.psi.opening import Choose, Session, Wanted, open_as_guest, open_as_host
 from hanse.protocols.psi.sizes import cut
 from hanse.protocols.psi.spool import ROWS_IN_MEMORY, Spool
 from hanse.sdk import Component, Party, Table, Variant
+from hanse.sdk.findings import Finding, Naming
 
 Rows = NDArray[np.int64]
 NO_ROWS = np.empty(0, np.int64)
@@ -110,20 +112,15 @@ async def host(me: Party, table: Table, settings: Settings) -> Table:
     return _choose(table, session, rows)
 
 
-def check(role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+def check(role: Role, settings: Settings, tables: Mapping[str, KnownTable]) -> list[Finding]:
     """Say what is wrong with the columns for the guest, before any data is touched."""
-    if not settings.payload:
-        return []
     if role == "guest":
-        return ["`payload` is for a host: set it in the settings of that party"]
-    if "table" not in schemas:
-        return []
-    schema = schemas["table"]
-    types = {column.name: column.type for column in schema.columns if column.name in schema.features}
-    absent = [name for name in settings.payload if name not in types]
-    texts = [name for name in settings.payload if types.get(name) == "text"]
-    told = {"no feature of this table": absent, "text, and a payload has numbers": texts}
-    return [f"{', '.join(names)} of `payload`: {why}" for why, names in told.items() if names]
+        return [Finding("setting.of_host", setting="payload")] if settings.payload else []
+    types = tables.get("table", UNKNOWN).features
+    texts = [place for place, name in enumerate(settings.payload) if types.get(name) == "text"]
+    return [
+        Finding("column.text", "table", "payload", (place,), {"column": settings.payload[place]}) for place in texts
+    ]
 
 
 def _count_rows(table: Table, settings: Settings) -> int:
@@ -210,8 +207,10 @@ component = Component(
     roles={"guest": guest, "host": host},
     inputs={"table": Table},
     outputs={"table": Table},
+    names={"payload": Naming(("table",), "host")},
     check=check,
     cost=cost,
+    schema=schema,
     example={"method": "ecdh"},
     variants={
         "vole": Variant({"method": "vole"}, hosts=(2,)),

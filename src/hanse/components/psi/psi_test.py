@@ -11,7 +11,7 @@ from hanse.components.psi.settings import Settings
 from hanse.core.events import Metric, Note
 from hanse.core.faults import HanseError
 from hanse.core.roles import PartyId
-from hanse.core.schema import Schema
+from hanse.core.schema import KnownTable
 from hanse.protocols.psi import sizes
 from hanse.protocols.psi.ecdh import GuestPoints, HostPoints
 from hanse.protocols.psi.opening import Probe, SetSize, Terms
@@ -223,17 +223,18 @@ def test_the_guest_gets_the_columns_that_a_host_names_of_the_shared_rows(method:
 
 
 def test_columns_that_are_no_features_are_refused_before_anything_is_sent() -> None:
-    schema = HOSTS["host-1"].schema
     assert component.check is not None
-    assert component.check("host", Settings(payload=("row",)), {"table": schema}) == []
+    own = KnownTable.of(HOSTS["host-1"].schema, PartyId("host-1"))
+    assert component.check("host", Settings(payload=("row",)), {"table": own}) == []
     assert component.check("host", Settings(payload=("row",)), {}) == []
-    assert "nothing" in component.check("host", Settings(payload=("row", "nothing")), {"table": schema})[0]
-    assert "id" in component.check("host", Settings(payload=("id",)), {"table": schema})[0]
     words = Table.of({"id": ["ann"], "word": ["x"]}, id="id")
-    assert "text" in component.check("host", Settings(payload=("word",)), {"table": words.schema})[0]
+    known = {"table": KnownTable.of(words.schema, PartyId("host-1"))}
+    (text,) = component.check("host", Settings(payload=("word",)), known)
+    assert (text.code, text.setting, text.path) == ("column.text", "payload", (0,))
     with pytest.raises(HanseError, match=r"column\.text.*word"):
         align({"guest": GUEST, "host-1": words}, {"guest": DEFAULT, "host-1": Settings(payload=("word",))})
-    assert "host" in component.check("guest", Settings(payload=("row",)), {"table": Schema(())})[0]
+    (at_guest,) = component.check("guest", Settings(payload=("row",)), {})
+    assert at_guest.code == "setting.of_host"
     with pytest.raises(HanseError, match=r"column\.unknown.*id"):
         align(PAIR, {"guest": DEFAULT, "host-1": Settings(payload=("id",))})
     with pytest.raises(HanseError, match="one host"):

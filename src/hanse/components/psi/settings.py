@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from hanse.sdk import Params
+from hanse.sdk.params import Clash
 
 
 class Settings(Params, frozen=True):
@@ -90,8 +91,15 @@ class Settings(Params, frozen=True):
 
     def __post_init__(self) -> None:
         if self.result == "count" and self.method == "vole":
-            raise ValueError("a count is made by the method ecdh; choose that or auto")
+            chinese = "计数只能用 ecdh 方法；请选择 ecdh 或 auto"
+            raise Clash("a count is made by the method ecdh; choose that or auto", chinese, "method")
         if self.security == "malicious" and (self.method == "ecdh" or self.result == "count"):
-            raise ValueError("against malice there is the method vole, and no count")
+            raise Clash(
+                "against malice there is the method vole, and no count",
+                "恶意安全只支持 vole 方法，且不支持计数",
+                "security",
+            )
         if self.payload and self.result != "shared":
-            raise ValueError("columns for the guest need the result shared")
+            raise Clash(
+                "columns for the guest need the result shared", "为任务发起方附加列需要结果为 shared", "payload"
+            )

@@ -22,6 +22,7 @@ Learns    guest: how many ids each host has; of a later preparation, how many ar
 
 from hanse.components.psi_cached import guest, host
 from hanse.components.psi_cached.cost import cost
+from hanse.components.psi_cached.schema import schema
 from hanse.components.psi_cached.settings import Settings
 from hanse.core.roles import Role
 from hanse.sdk import Component, Model, Table, Variant
@@ -44,5 +45,6 @@ component = Component(
     apply_outputs={"table": Table},
     example={"most_ids": 1000},
     cost=cost,
+    schema=schema,
     variants={"kept": Variant({"share_result": False}, hosts=(1,))},
 )

@@ -11,6 +11,7 @@ Learns    guest: nothing.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
@@ -18,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.components.split.cost import cost
+from hanse.components.split.schema import schema
 from hanse.core.faults import fault
 from hanse.core.roles import Role
-from hanse.core.schema import Schema
+from hanse.core.schema import UNKNOWN, KnownTable
 from hanse.kernel import matching
 from hanse.sdk import Component, Message, Params, Party, Table
 from hanse.sdk.boosting import canonical_order
+from hanse.sdk.findings import Finding, absent_label
 
 MOST_CLASSES = 20
 
@@ -109,15 +112,14 @@ def draw(classes: NDArray[np.int64], ratio: float, seed: bytes) -> NDArray[np.bo
     return is_test
 
 
-def check(role: Role, settings: Settings, schemas: dict[str, Schema]) -> list[str]:
+def check(role: Role, settings: Settings, tables: Mapping[str, KnownTable]) -> list[Finding]:
     """Say when the label to stratify by is absent or text."""
-    if role != "guest" or not settings.stratify or "table" not in schemas:
+    table = tables.get("table", UNKNOWN)
+    if role != "guest" or not settings.stratify:
         return []
-    schema = schemas["table"]
-    label = next((column for column in schema.columns if column.use == "label"), None)
-    if label is None:
-        return ["the guest's table has no label to stratify by; set `stratify` to false"]
-    return ["the label holds text"] if label.type == "text" else []
+    if table.label is None:
+        return [] if table.open else [absent_label("table", "set `stratify` to false", "请将 `stratify` 设为 false")]
+    return [Finding("label.text", "table", facts={"column": table.label.name})] if table.label.type == "text" else []
 
 
 def _classes(table: Table, settings: Settings) -> NDArray[np.int64]:
@@ -155,5 +157,6 @@ component = Component(
     example={"test_ratio": 0.25},
     check=check,
     cost=cost,
+    schema=schema,
     redraws=lambda settings: not settings.seed,
 )

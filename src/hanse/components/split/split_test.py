@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from hanse.components.split.split import Cut, Settings, component, draw
 from hanse.core.faults import HanseError
+from hanse.core.roles import host
+from hanse.core.schema import UNKNOWN, KnownTable
 from hanse.sdk import Party, ProtocolError, Table, run
 
 DEFAULT = Settings()
@@ -117,6 +119,9 @@ def test_each_class_holds_out_its_rounded_share(classes: list[int], ratio: float
 
 def test_a_missing_label_is_seen_before_any_row_is_read() -> None:
     assert component.check is not None
-    assert component.check("guest", Settings(), {"table": HOST.schema}) != []
-    assert component.check("guest", Settings(stratify=False), {"table": HOST.schema}) == []
-    assert component.check("host", Settings(), {"table": HOST.schema}) == []
+    table = KnownTable.of(HOST.schema, host(1))
+    (found,) = component.check("guest", Settings(), {"table": table})
+    assert found.code == "label.absent"
+    assert component.check("guest", Settings(), {"table": UNKNOWN}) == []
+    assert component.check("guest", Settings(stratify=False), {"table": table}) == []
+    assert component.check("host", Settings(), {"table": table}) == []

@@ -12,16 +12,17 @@ from hanse.control.grants.enforcement import Request
 from hanse.control.grants.service import resolve
 from hanse.control.jobs import service
 from hanse.control.jobs.decisions import place
-from hanse.control.jobs.lineage import all_datasets_of, datasets_of
+from hanse.control.jobs.lineage import DATASET, all_datasets_of, datasets_of, settings_of
 from hanse.control.jobs.spending import Plan
 from hanse.control.jobs.states import advance
 from hanse.control.jobs.tables import Attempt, Job, Task
 from hanse.control.outbox import service as outbox
-from hanse.core.errors import advise
 from hanse.core.faults import HanseError
 from hanse.core.ids import DatasetId, JobId
 from hanse.core.job_messages import AttemptEnded, JobProblem, report_problem
 from hanse.core.planning import PlannedTask
+from hanse.core.pointers import point_at_setting
+from hanse.core.problems import tell_fault
 from hanse.core.roles import GUEST
 from hanse.core.times import now
 
@@ -38,8 +39,12 @@ def foresee(session: Session, directory: Path, plan: Plan) -> tuple[JobProblem, 
             for use in open_reading(session, directory, name, plan.project, now()).uses:
                 enforcement.demand(session, use, Request(plan.guest, plan.me == GUEST, _tasks(tasks)))
         except HanseError as error:
-            where = tasks[0].name if tasks else ""
-            problems.append(report_problem(plan.me, where, error.fault.cause or error.fault.code, advise(error.fault)))
+            readers = (
+                task for task in plan.spec.tasks if settings_of(plan.spec.tasks[task], plan.me).get(DATASET) == name
+            )
+            where = next(task for task in readers if plan.spec.tasks[task].component == DATASET)
+            place = point_at_setting(where, plan.spec.tasks[where], plan.me, DATASET)
+            problems.append(report_problem(plan.me, tell_fault(error.fault, place, where)))
     return tuple(problems)
 
 

@@ -63,8 +63,10 @@ from hanse.core.job_messages import (
     ProposeJob,
     QueryJob,
     TaskEnded,
+    report_problem,
 )
 from hanse.core.planning import Catalogue, PipelineCheck, PlannedTask
+from hanse.core.problems import tell
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import Limits, PipelineSpec
 from hanse.core.throttle import Throttle
@@ -82,6 +84,9 @@ PROPOSAL_S = 20.0
 
 REJECTIONS, REJECTIONS_A_SECOND = 30, 1 / 60
 """How many rejected proposals of one guest are noted at once, and then how often; the others are only answered."""
+
+MOST = 100
+"""Problems that a partner is told at once: whoever has mended those may ask again."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -249,8 +254,19 @@ class JobDesk:
 
     async def check(self, caller: Caller, spec: PipelineSpec) -> tuple[JobProblem, ...]:
         """Return what keeps a pipeline of this node's from being proposed; nothing is kept, and no partner is asked."""
-        proposal = await self._draft(caller, Permission.PIPELINES_READ, spec)
-        return (await self._examine(proposal)).problems
+        return (await self._look_over(caller, spec)).problems
+
+    async def foresee_tables(self, caller: Caller, spec: PipelineSpec) -> Examined:
+        """Return what `check` does, with what is known of the table at each port of each task."""
+        return await self._look_over(caller, spec, tells_tables=True)
+
+    async def _look_over(self, caller: Caller, spec: PipelineSpec, *, tells_tables: bool = False) -> Examined:
+        """Look at a pipeline without asking its partners. Names are told to those who may see what the project has."""
+        sketch = await self._read(lambda session: proposals.sketch(session, caller, self._me, spec))
+        found = await self._examine(sketch.proposal, alone=caller, known=sketch.problems, tells_tables=tells_tables)
+        if caller.may(Permission.PROJECTS_READ, project=sketch.proposal.project):
+            return found
+        return Examined(tuple(problem.for_peers() for problem in found.problems))
 
     async def _draft(self, caller: Caller, permission: Permission, spec: PipelineSpec) -> Proposal:
         return await self._read(lambda session: proposals.draft(session, caller, permission, self._me, spec))
@@ -357,14 +373,14 @@ class JobDesk:
         await self._read(lambda session: service.demand_room(session, guest))
         async with self._examining[guest]:
             found = await self._examine(proposal, partial(_agree, offered=said.reuse))
-        problems = found.problems
+        problems = found.problems[:MOST]
         if not problems:
             await self._write(lambda session: self._accept(session, guest, said.job, proposal, found))
         elif (left_out := self._rejected.admit(guest)) is not None:
             await self._write(lambda session: self._reject(session, guest, said.job, proposal, problems, left_out))
         self.bell.ring(said.job)
         if problems:
-            return Decision(problems)
+            return Decision(tell_guest(problems))
         return await self._read(lambda session: approving.decision_of(session, service.get_job(session, said.job)))
 
     async def begin(self, guest: OrganisationId, job: JobId) -> None:
@@ -442,6 +458,10 @@ class JobDesk:
             await self.clear([job])
         self._scheduler.wake()
 
+    def is_at(self, job: JobId) -> bool:
+        """Say whether a process of this job still runs here, if only to be stopped."""
+        return self._workshop.is_at(job)
+
     async def clear(self, jobs: Sequence[JobId]) -> None:
         """Stop the processes of jobs that were just ended in the rows, and tell whoever waits."""
         for job in jobs:
@@ -487,30 +507,45 @@ class JobDesk:
 
     # ------------------------------------------------------------------ inside
 
-    async def _examine(self, proposal: Proposal, choose: "Choose | None" = None) -> "Examined":
-        """Say what is in the way of a proposal; without problems, also what `choose` takes from earlier jobs."""
+    async def _examine(
+        self,
+        proposal: Proposal,
+        choose: Choose | None = None,
+        *,
+        alone: Caller | None = None,
+        known: Sequence[JobProblem] = (),
+        tells_tables: bool = False,
+    ) -> Examined:
+        """Say all that is in the way of a proposal; without problems, also what `choose` takes from earlier jobs.
+
+        `known` is what is known to be in its way. With `alone` partners are not asked, and what they offered counts.
+        """
         threads = self._premises.limits.threads
-        look = await self._read(lambda session: proposals.look(session, self._directory, proposal, threads))
-        if look.problems:
-            return Examined(look.problems)
-        check = await self.planner.check(look.question)
-        if problems := proposals.read_problems(proposal.me, check):
-            return Examined(problems, check)
-        return await self._read(lambda session: self._foresee(session, proposal, check, choose))
+        look = await self._read(lambda session: proposals.look(session, self._directory, proposal, threads, alone))
+        check = await self.planner.check(msgspec.structs.replace(look.question, tells_tables=tells_tables))
+        problems = proposals.read_problems(proposal.me, (*known, *look.problems), check)
+        return await self._read(lambda session: self._foresee(session, proposal, check, choose, problems))
 
     def _foresee(
-        self, session: Session, proposal: Proposal, check: PipelineCheck, choose: "Choose | None"
-    ) -> "Examined":
+        self,
+        session: Session,
+        proposal: Proposal,
+        check: PipelineCheck,
+        choose: Choose | None,
+        known: tuple[JobProblem, ...],
+    ) -> Examined:
         """Hold the grants against the plan. What is reused is still a use of the data, but tells no sums again."""
-        plan = spending.Plan(proposal.project, proposal.parties[GUEST], proposal.me, proposal.spec, check.tasks)
-        if refused := clauses.foresee(session, self._directory, plan):
-            return Examined(refused, check)
+        guest = proposal.parties.get(GUEST, OrganisationId(""))
+        plan = spending.Plan(proposal.project, guest, proposal.me, proposal.spec, check.tasks)
+        places = {problem.pointer for problem in known}
+        refused = [found for found in clauses.foresee(session, self._directory, plan) if found.pointer not in places]
+        if known or refused:
+            return Examined((*known, *refused), check)
         nothing: tuple[Reused, tuple[JobProblem, ...]] = ({}, ())
         reused, missing = choose(session, self._directory, proposal, check.tasks) if choose else nothing
         run = tuple(task for task in check.tasks if task.name not in reused)
-        refused = missing or spending.foresee(session, self._directory, plan._replace(tasks=run))
-        if refused:
-            return Examined(refused, check, reused)
+        if found := (*missing, *spending.foresee(session, self._directory, plan._replace(tasks=run))):
+            return Examined(found, check, reused)
 
         def link_to(party: PartyId) -> Link:
             other = proposal.parties[party]
@@ -524,7 +559,7 @@ class JobDesk:
         caller: Caller,
         wishes: Wishes,
         proposal: Proposal,
-        found: "Examined",
+        found: Examined,
     ) -> Job:
         check = found.check
         job = _describe_job(wishes.job or JobId(new_id("job")), self._me, proposal, check)
@@ -549,7 +584,7 @@ class JobDesk:
         guest: OrganisationId,
         job_id: JobId,
         proposal: Proposal,
-        found: "Examined",
+        found: Examined,
     ) -> None:
         if session.get(Job, job_id) is not None:
             return
@@ -592,16 +627,16 @@ class JobDesk:
         if known.state != "rejected" and asked != approving.digest_of_job(session, known):
             return self._refuse_change(session, known)
         if known.state in ("cancelled", "failed"):
-            return Decision((JobProblem(known.me, "", f"this party has {known.state} the job"),))
+            return Decision((report_problem(known.me, tell("job.over", "", state=known.state)),))
         if known.problems or known.state != "proposed":
-            return Decision(known.problems, reused=tuple(known.reuse))
+            return Decision(tell_guest(known.problems), reused=tuple(known.reuse))
         return approving.decision_of(session, known)
 
     def _refuse_change(self, session: Session, job: Job) -> Decision:
         """A job that was edited is another one: what was asked or approved of this one is void."""
         if approvals.invalidate(session, "job", job.id, "the guest has changed the job"):
             audit.append(session, job.guest, "job.change", job.id, name=job.name)
-        return Decision((JobProblem(job.me, "", f"job {job.id} is known here as another one"),))
+        return Decision((report_problem(job.me, tell("job.changed", "", job=job.id)),))
 
     def _cancel(self, session: Session, job: JobId, actor: str) -> None:
         row = service.get_job(session, job)
@@ -686,6 +721,11 @@ class JobDesk:
                 return change(session)
 
         return await threads.run(run)
+
+
+def tell_guest(problems: Sequence[JobProblem]) -> tuple[JobProblem, ...]:
+    """Return what a guest may know of the problems of one of its partners."""
+    return tuple(problem.for_peers() for problem in problems)
 
 
 def _describe_job(job: JobId, guest: OrganisationId, proposal: Proposal, check: PipelineCheck) -> Job:

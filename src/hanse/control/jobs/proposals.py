@@ -1,25 +1,30 @@
 """Whether this house can take part in a job: its members, its grants, its models, its own catalogue's word."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from hanse.control.access.callers import Caller
 from hanse.control.access.permissions import Permission
+from hanse.control.datasets import service as datasets
 from hanse.control.derived.reading import Reading, is_derived, open_reading
-from hanse.control.grants.service import list_offers
+from hanse.control.grants.service import list_current, list_offers
 from hanse.control.jobs.lineage import DATASET, all_datasets_of, models_of, settings_of
-from hanse.control.models.service import demand_same_sides, get_model
+from hanse.control.models.service import REFERENCE, demand_same_sides, get_model
 from hanse.control.organisations import service as organisations
 from hanse.control.projects import service as projects
 from hanse.core.costs import Size
-from hanse.core.errors import advise
 from hanse.core.faults import HanseError, fault
+from hanse.core.guesses import Guesses
 from hanse.core.ids import OrganisationId, ProjectId, TaskName
 from hanse.core.job_messages import JobProblem, report_problem
 from hanse.core.planning import CheckPipeline, PipelineCheck
+from hanse.core.pointers import point, point_at_setting
+from hanse.core.problems import tell, tell_fault
 from hanse.core.roles import GUEST, PartyId, role_of
 from hanse.core.schema import Schema
 from hanse.core.specs import PipelineSpec
@@ -27,16 +32,6 @@ from hanse.core.times import now
 
 PLAIN = frozenset({"dataset.unknown", "grant.missing"})
 """Whether an ungranted dataset exists is nobody else's business: both are told in the same words."""
-
-
-STRANGE = {
-    "unknown": ("does not know", "pair them first: `hanse invite` at one of them, `hanse join` at the other"),
-    "suspended": ("has suspended", "its administrator lets it speak again: `hanse member resume`"),
-}
-"""What is said of a party that is no active member here, and what to do."""
-
-MOST = 100
-"""Problems that are told at once: whoever has mended those may ask again."""
 
 
 class Proposal(NamedTuple):
@@ -79,27 +74,81 @@ def demand_parties(session: Session, me: OrganisationId, guest: OrganisationId, 
         organisations.demand_active(session, guest)
 
 
-def look(session: Session, directory: Path, proposal: Proposal, threads: int = 1) -> "Look":
-    """Return what this house's rows say about a proposal. `directory` is the node's, `threads` those of an attempt."""
+def sketch(session: Session, caller: Caller, me: OrganisationId, spec: PipelineSpec) -> "Sketch":
+    """Return the proposal that a pipeline would make, with what is in its parties' way. Raises `project.*`.
+
+    Unlike `draft` it goes on where the parties are wrong, so that all that is wrong is told at once.
+    """
+    project = projects.find_for(session, caller, Permission.PIPELINES_READ, spec.project).id
+    places = {place.name: place.organisation for place in projects.members(session, project)}
+    parties = {party: places[name] for party, name in spec.parties.items() if name in places}
+    problems = list(_list_wrong_parties(session, project, me, spec, places))
+    return Sketch(Proposal(project, spec, parties, GUEST, {}), problems)
+
+
+class Sketch(NamedTuple):
+    """A proposal as far as its parties are known, and what is wrong with them."""
+
+    proposal: Proposal
+    problems: list[JobProblem]
+
+
+def _list_wrong_parties(
+    session: Session, project: ProjectId, me: OrganisationId, spec: PipelineSpec, places: Mapping[str, OrganisationId]
+) -> Iterator[JobProblem]:
+    names = {organisation: name for name, organisation in places.items()}
+    guesses, seen = Guesses(), dict[str, list[str]]()
+    for party, name in spec.parties.items():
+        place = point("parties", party)
+        if name not in places:
+            facts = {"organisation": name, "project": spec.project}
+            yield report_problem(GUEST, tell("party.stranger", place, "", guesses.near(name, places), **facts))
+            continue
+        if party == GUEST and places[name] != me:
+            mine = names.get(me, "")
+            yield report_problem(GUEST, tell("party.not_guest", place, "", mine, organisation=name, mine=mine))
+        seen.setdefault(name, []).append(party)
+        if len(seen[name]) == 2:
+            told = " and ".join(one for one, same in spec.parties.items() if same == name)
+            yield report_problem(GUEST, tell("party.twice", place, organisation=name, parties=told))
+        try:
+            projects.demand_member(session, project, places[name])
+            projects.demand_agreed(session, project, me, places[name])
+        except HanseError as error:
+            yield report_problem(GUEST, tell_fault(error.fault, place))
+
+
+def look(
+    session: Session, directory: Path, proposal: Proposal, threads: int = 1, alone: Caller | None = None
+) -> "Look":
+    """Return what this house's rows say about a proposal. `directory` is the node's, `threads` those of an attempt.
+
+    `alone`: on behalf of whom the pipeline is looked at without a word to partners. What these have offered then speaks
+    for them, and an own dataset that is not granted yet still tells its columns to whoever may see it.
+    """
     readings, problems = _read_grants(session, directory, proposal)
     schemas = {name: reading.schema for name, reading in readings.items()}
     components, more = _read_models(session, proposal)
     strangers = _list_strangers(session, proposal)
     sizes = _list_sizes(session, proposal, readings)
     question = CheckPipeline(proposal.spec, proposal.me, schemas, proposal.versions, components, sizes, threads)
-    return Look((*strangers, *problems, *more)[:MOST], question)
+    if alone is not None:
+        seen = {**_read_own(session, alone, proposal), **schemas}
+        question = msgspec.structs.replace(question, schemas=seen, offered=_list_offered(session, proposal))
+    return Look((*strangers, *problems, *more), question)
 
 
 class Look(NamedTuple):
-    """The problems that rows show, and what to ask the planner when there are none."""
+    """The problems that rows show, and what to ask the planner, which sees others."""
 
     problems: tuple[JobProblem, ...]
     question: CheckPipeline
 
 
-def read_problems(me: PartyId, check: PipelineCheck) -> tuple[JobProblem, ...]:
-    """Return the planner's problems as this party's."""
-    return tuple(report_problem(me, problem.task, problem.message, problem.remedy) for problem in check.problems[:MOST])
+def read_problems(me: PartyId, known: tuple[JobProblem, ...], check: PipelineCheck) -> tuple[JobProblem, ...]:
+    """Return the planner's problems as this party's, after those that are known: of one place, rows know more."""
+    places = {problem.pointer for problem in known}
+    return (*known, *(report_problem(me, found) for found in check.problems if found.pointer not in places))
 
 
 def _demand_party(party: PartyId) -> None:
@@ -113,15 +162,37 @@ def _list_strangers(session: Session, proposal: Proposal) -> list[JobProblem]:
     """Return a problem for each party that is no active member here: the attempts of all parties meet one another."""
     known = {member.organisation: member.state for member in organisations.list_members(session)}
     names = {place.organisation: place.name for place in projects.members(session, proposal.project)}
-    own = proposal.parties[proposal.me]
+    own = proposal.parties.get(proposal.me)
     problems = []
-    for organisation in (found for found in proposal.parties.values() if found != own):
+    for party, organisation in proposal.parties.items():
         state = known.get(organisation)
-        if state != "active":
-            says, remedy = STRANGE["suspended" if state == "suspended" else "unknown"]
-            message = f"{names[own]} {says} {names[organisation]}"
-            problems.append(report_problem(proposal.me, "", message, remedy))
+        if own is not None and organisation != own and state != "active":
+            code = "party.suspended" if state == "suspended" else "party.unpaired"
+            facts = {"own": names[own], "organisation": names[organisation]}
+            problems.append(report_problem(proposal.me, tell(code, point("parties", party), **facts)))
     return problems
+
+
+def _list_offered(session: Session, proposal: Proposal) -> dict[PartyId, dict[str, Schema]]:
+    """Return the columns that partners have granted to the project, by party and dataset; of several grants, all."""
+    parties = {organisation: party for party, organisation in proposal.parties.items()}
+    offered: dict[PartyId, dict[str, Schema]] = {}
+    for offer in list_offers(session, proposal.project):
+        if offer.organisation in parties:
+            known = offered.setdefault(parties[offer.organisation], {})
+            before = known.get(offer.dataset, Schema(()))
+            more = (column for column in offer.schema.columns if column.name not in before.names)
+            known[offer.dataset] = Schema((*before.columns, *more))
+    return offered
+
+
+def _read_own(session: Session, caller: Caller, proposal: Proposal) -> dict[str, Schema]:
+    """Return the schemas of this house's datasets that the pipeline names, as far as the caller may see them."""
+    found = {}
+    for name in all_datasets_of(proposal.spec, proposal.me):
+        with suppress(HanseError):
+            found[name] = datasets.find_for(session, caller, name).version.schema
+    return found
 
 
 def _list_sizes(
@@ -148,13 +219,13 @@ def _read_grants(session: Session, directory: Path, proposal: Proposal) -> tuple
         try:
             readings[name] = open_reading(session, directory, name, proposal.project, now())
         except HanseError as error:
-            problems += [_describe(error, proposal.me, task, name) for task in tasks]
+            near = Guesses().near(
+                name, [snapshot.dataset.name for _, snapshot in list_current(session, proposal.project)]
+            )
+            problems += [_describe(error, proposal, task, name, near) for task in tasks]
     problems += _list_mixed(proposal)
     problems += _list_unlike(session, proposal, readings)
-    for task, absent in _list_ungranted(proposal, {name: reading.schema for name, reading in readings.items()}):
-        message = f"{', '.join(absent)} of dataset {settings_of(proposal.spec.tasks[task], proposal.me)[DATASET]!r} "
-        remedy = "use columns that are granted, or ask the owner for these: `hanse grant add`"
-        problems.append(report_problem(proposal.me, task, f"{message}is granted to nobody in this project", remedy))
+    problems += _list_ungranted(proposal, {name: reading.schema for name, reading in readings.items()})
     return readings, problems
 
 
@@ -166,9 +237,8 @@ def _list_mixed(proposal: Proposal) -> list[JobProblem]:
             {settings_of(task, party).get(DATASET) for party in proposal.parties} if task.component == DATASET else ()
         )
         if len(named) > 1 and any(isinstance(found, str) and is_derived(found) for found in named):
-            message = "the parties name different tables, and a derived one is aligned with its own parts alone"
-            remedy = "name the same `derived:…` for every party: `hanse derived list` shows it"
-            problems.append(report_problem(proposal.me, name, message, remedy))
+            place = point_at_setting(name, task, proposal.me, DATASET)
+            problems.append(report_problem(proposal.me, tell("dataset.mixed", place, name)))
     return problems
 
 
@@ -190,9 +260,9 @@ def _list_unlike(session: Session, proposal: Proposal, readings: Mapping[str, Re
             offer = offers.get((party, str(settings_of(task, party).get(DATASET))))
             if party != proposal.me and offer is not None and offer.schema.id_type != own.schema.id_type:
                 ours, theirs = (_tell_ids(schema) for schema in (own.schema, offer.schema))
-                message = f"the ids are {ours} here and {theirs} at {party}: no two of them are written the same way"
-                remedy = "register both datasets with the same type of ids: `hanse dataset register --id-type`"
-                problems.append(report_problem(proposal.me, name, message, remedy))
+                place = point_at_setting(name, task, party, DATASET)
+                facts = {"ours": ours, "theirs": theirs, "party": party}
+                problems.append(report_problem(proposal.me, tell("dataset.unlike", place, name, **facts)))
     return problems
 
 
@@ -201,28 +271,33 @@ def _tell_ids(schema: Schema) -> str:
     return f"{kind} (rules {form})"
 
 
-def _tasks_reading(proposal: Proposal, dataset: str) -> list[str]:
+def _tasks_reading(proposal: Proposal, dataset: str) -> list[TaskName]:
     tasks = proposal.spec.tasks.items()
     return [name for name, task in tasks if settings_of(task, proposal.me).get(DATASET) == dataset]
 
 
-def _list_ungranted(proposal: Proposal, schemas: dict[str, Schema]) -> list[tuple[TaskName, list[str]]]:
-    found: list[tuple[TaskName, list[str]]] = []
+def _list_ungranted(proposal: Proposal, schemas: dict[str, Schema]) -> Iterator[JobProblem]:
+    guesses = Guesses()
     for name, task in proposal.spec.tasks.items():
         settings = settings_of(task, proposal.me)
-        schema = schemas.get(str(settings.get(DATASET)))
-        columns = settings.get("columns")
-        if task.component == DATASET and schema is not None and isinstance(columns, list):
-            absent = [str(column) for column in columns if column not in schema.names]
-            found += [(name, absent)] if absent else []
-    return found
+        schema, columns = schemas.get(str(settings.get(DATASET))), settings.get("columns")
+        if task.component != DATASET or schema is None or not isinstance(columns, list):
+            continue
+        granted = set(schema.names)
+        for number, column in enumerate(columns):
+            if isinstance(column, str) and column not in granted:
+                place = point_at_setting(name, task, proposal.me, "columns", number)
+                facts = {"column": column, "dataset": settings[DATASET]}
+                near = guesses.near(column, schema.features)
+                yield report_problem(proposal.me, tell("column.not_granted", place, name, near, **facts))
 
 
-def _describe(error: HanseError, me: PartyId, task: str, dataset: str) -> JobProblem:
+def _describe(error: HanseError, proposal: Proposal, task: TaskName, dataset: str, near: str) -> JobProblem:
+    place = point_at_setting(task, proposal.spec.tasks[task], proposal.me, DATASET)
     if error.fault.code in PLAIN:
-        remedy = "its owner grants it to the project: `hanse grant add`"
-        return report_problem(me, task, f"no dataset {dataset!r} is granted to this project", remedy)
-    return report_problem(me, task, error.fault.cause or error.fault.code, advise(error.fault))
+        facts = {"party": proposal.me, "dataset": dataset}
+        return report_problem(proposal.me, tell("dataset.not_granted", place, task, near, **facts))
+    return report_problem(proposal.me, tell_fault(error.fault, place, task))
 
 
 def _read_models(session: Session, proposal: Proposal) -> tuple[dict[str, str], list[JobProblem]]:
@@ -234,6 +309,11 @@ def _read_models(session: Session, proposal: Proposal) -> tuple[dict[str, str], 
             demand_same_sides(model, proposal.parties)
             components[model_id] = model.component
         except HanseError as error:
-            tasks = [n for n, task in proposal.spec.tasks.items() if f"model:{model_id}" in task.inputs.values()]
-            problems += [report_problem(proposal.me, task, error.fault.cause, advise(error.fault)) for task in tasks]
+            places = [
+                (name, point("tasks", name, "inputs", port))
+                for name, task in proposal.spec.tasks.items()
+                for port, reference in task.inputs.items()
+                if reference == f"{REFERENCE}{model_id}"
+            ]
+            problems += [report_problem(proposal.me, tell_fault(error.fault, at, name)) for name, at in places]
     return components, problems

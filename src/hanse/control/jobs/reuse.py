@@ -32,6 +32,8 @@ from hanse.core.faults import HanseError
 from hanse.core.ids import JobId, ModelVersionId, OrganisationId, ProjectId, TaskName
 from hanse.core.job_messages import JobProblem, report_problem
 from hanse.core.planning import PlannedTask
+from hanse.core.pointers import point
+from hanse.core.problems import tell
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import Artefact, PipelineSpec, Terms
 from hanse.core.times import now
@@ -247,5 +249,4 @@ def _list_makers(session: Session, caller: Caller, proposal: Proposal, task: Pla
 
 
 def _miss(me: PartyId, name: TaskName) -> JobProblem:
-    message = f"no earlier job has the result of {name} with these settings, data and grants"
-    return report_problem(me, name, message, f"make it first: run the pipeline with `--to {name}`, or whole")
+    return report_problem(me, tell("result.missing", point("tasks", name), name, of=name))

@@ -216,14 +216,17 @@ def list_idle(session: Session, keys: frozenset[AttemptKey]) -> list[AttemptKey]
 
 def find_leftovers(session: Session, job: JobId, premises: Premises, running: frozenset[AttemptKey]) -> list[Path]:
     """Return the folders under a job that nobody needs any more: attempts without a result, finished checkpoints."""
-    me, leftovers = service.get_job(session, job).me, []
+    row = session.get(Job, job)
+    if row is None:  # deleted meanwhile, with its folders
+        return []
+    me, leftovers = row.me, []
     for task in service.tasks_of(session, job):
         folder = premises.folder(job, task.name)
         kept = service.kept_attempt(session, job, task.name, me)
-        own = [row for row in service.attempts_of(session, job, task.name) if row.party == me and has_ended(row)]
+        own = [one for one in service.attempts_of(session, job, task.name) if one.party == me and has_ended(one)]
         busy = {key.number for key in running if key[:2] == (job, task.name)}
-        over = [row for row in own if row.number not in busy and (kept is None or row.number != kept.number)]
-        leftovers += [folder / str(row.number) for row in over if row.state != "succeeded" or has_ended(task)]
+        over = [one for one in own if one.number not in busy and (kept is None or one.number != kept.number)]
+        leftovers += [folder / str(one.number) for one in over if one.state != "succeeded" or has_ended(task)]
         if has_ended(task) and not busy:
             leftovers.append(folder / "checkpoints")
     return [folder for folder in leftovers if folder.is_dir()]

@@ -17,11 +17,11 @@ from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import DatasetId, OrganisationId, ProjectId, TaskName
 from hanse.core.job_messages import JobProblem, report_problem
 from hanse.core.planning import PlannedTask
+from hanse.core.pointers import point
+from hanse.core.problems import tell
 from hanse.core.roles import PartyId
 from hanse.core.specs import Disclosure, PipelineSpec
 from hanse.core.times import now
-
-REMEDY = "train fewer or shallower trees, or have the owner of the dataset grant a higher disclosure limit"
 
 
 def ceiling(rows: int, limit: float) -> int:
@@ -74,9 +74,9 @@ def foresee(session: Session, directory: Path, plan: Plan) -> tuple[JobProblem, 
             most = ceiling(rows, limit)
             if spent + count > most:
                 task = max(asking, key=lambda found: found.queries)
-                message = f"{count} exact sums of {name!r} are planned and {spent} were told before; "
-                message += f"with {rows} rows and the disclosure limit {limit:g} it tells at most {most}"
-                problems.append(report_problem(plan.me, task.name, message, REMEDY))
+                facts = {"count": count, "dataset": name, "spent": spent, "rows": rows, "limit": limit, "most": most}
+                place = point("tasks", task.name, "settings")
+                problems.append(report_problem(plan.me, tell("disclosure.planned", place, task.name, **facts)))
     return tuple(problems)
 
 

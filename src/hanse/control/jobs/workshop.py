@@ -125,6 +125,10 @@ class Workshop:
         if pids:
             await threads.run(self._note_samples, {key: (pid, self._gateway.count_attempt(*key)) for key, pid in pids})
 
+    def is_at(self, job: JobId) -> bool:
+        """Say whether a process of this job still runs here, if only to be stopped."""
+        return any(key.job == job for key in frozenset(self._attempts.keys()))
+
     async def tidy(self, job: JobId) -> None:
         """Remove what the attempts of a job left on the disk and nobody needs."""
         await threads.run(self._tidy, job)

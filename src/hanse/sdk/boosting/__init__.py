@@ -1,7 +1,8 @@
 """Gradient boosting, as far as it is the same on one table and across organisations."""
 
 from hanse.sdk.boosting.ensemble import Ensemble, score_columns
-from hanse.sdk.boosting.features import Features, list_categories, problems, usable
+from hanse.sdk.boosting.features import Features, list_categories, usable
+from hanse.sdk.boosting.foresight import names_of_columns, problems
 from hanse.sdk.boosting.importance import importance
 from hanse.sdk.boosting.sampling import Lot, canonical_order, draw_columns
 from hanse.sdk.boosting.settings import BoostSettings
@@ -22,6 +23,7 @@ __all__ = [
     "draw_columns",
     "importance",
     "list_categories",
+    "names_of_columns",
     "problems",
     "score_columns",
     "usable",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hanse.core.faults import fault
-from hanse.core.schema import Column, Schema
+from hanse.core.schema import Schema
 from hanse.kernel import binning, trees
 from hanse.kernel.binning import Binned, ColumnBins
 from hanse.sdk.boosting.sampling import Lot
@@ -190,40 +190,6 @@ def list_categories(bins: ColumnBins, left: Codes) -> list[str]:
 def usable(schema: Schema, settings: BoostSettings) -> tuple[str, ...]:
     """Return the names of the columns that splits may use: features that are neither weight nor group."""
     return tuple(name for name in schema.features if name not in (settings.weight, settings.group))
-
-
-def problems(port: str, schema: Schema, settings: BoostSettings, *, labelled: bool) -> list[str]:
-    """Return what the schema of an input table shows to be wrong, in words. `labelled`: it is the guest's."""
-    columns = {column.name: column for column in schema.columns}
-    found = [
-        f"{port}: the column {name} has fractions and cannot be categorical; leave it out of categorical"
-        for name in settings.categorical
-        if name in schema.features and columns[name].type == "real"
-    ]
-    found += [
-        f"{port}: the column {name} is text, with which no score can rise or fall"
-        for name in (*settings.monotone_increasing, *settings.monotone_decreasing)
-        if name in schema.features and columns[name].type == "text"
-    ]
-    return found + (_guests_problems(port, schema, columns, settings) if labelled else [])
-
-
-def _guests_problems(port: str, schema: Schema, columns: dict[str, Column], settings: BoostSettings) -> list[str]:
-    found = []
-    if schema.label is None:
-        found.append(f"{port}: the guest's table has no label column")
-    elif columns[schema.label].type == "text":
-        found.append(f"{port}: the label {schema.label} is text, expected a number")
-    for purpose, name in (("weight", settings.weight), ("group", settings.group)):
-        if name and name not in schema.features:
-            found.append(f"{port}: the guest's table has no column {name}, which {purpose} names")
-    if settings.weight in schema.features and columns[settings.weight].type == "text":
-        found.append(f"{port}: the weight {settings.weight} is text, expected a number")
-    return found + [
-        f"{port}: the id or label column is called {name}, which is the name of a result"
-        for name in (schema.id, schema.label or "")
-        if name in ("score", "predicted") or name.startswith("probability_")
-    ]
 
 
 def _after(before: Features, names: tuple[str, ...], schema: Schema, settings: BoostSettings) -> tuple[str, ...]:

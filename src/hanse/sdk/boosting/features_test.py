@@ -7,10 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from hanse.core.faults import HanseError
-from hanse.core.schema import Column, Schema
 from hanse.kernel.binning import MISSING
 from hanse.sdk.boosting import features
-from hanse.sdk.boosting.features import Features, list_categories, problems
+from hanse.sdk.boosting.features import Features, list_categories
 from hanse.sdk.boosting.sampling import Lot
 from hanse.sdk.boosting.settings import BoostSettings
 from hanse.sdk.table import Table
@@ -172,12 +171,3 @@ def test_fractions_are_no_names() -> None:
         Features.fit(TABLE, LOT, BoostSettings(categorical=("n1",)))
     assert error.value.fault.code == "column.categories"
     assert "n1" in error.value.fault.cause
-
-
-def test_what_the_schema_shows_to_be_wrong_is_said() -> None:
-    schema = Schema((Column("score", "text", "id"), Column("a", "real"), Column("b", "text")))
-    settings = BoostSettings(categorical=("a",), monotone_increasing=("b",), weight="b", group="g", objective="ranking")
-    said = problems("train", schema, settings, labelled=True)
-    for word in ("a has fractions", "b is text", "no label column", "g, which group names", "weight b", "called score"):
-        assert any(word in line for line in said), word
-    assert len(problems("train", schema, settings, labelled=False)) == 2

@@ -10,7 +10,7 @@ from hanse.core.faults import fault
 from hanse.kernel.gradients import Loss, Objective
 from hanse.kernel.metrics import METRICS
 from hanse.kernel.trees import Form, Rules
-from hanse.sdk.params import Params
+from hanse.sdk.params import Clash, Params
 
 MetricName = Literal[
     "default",
@@ -167,21 +167,40 @@ class BoostSettings(Params, frozen=True):
     def __post_init__(self) -> None:
         metrics = METRICS[self.objective]
         if self.early_stopping_metric not in ("default", *metrics):
-            fitting = ", ".join(metrics)
-            raise ValueError(
-                f"early_stopping_metric {self.early_stopping_metric} does not suit the objective {self.objective}: "
-                f"default, {fitting} do"
+            metric, fitting = self.early_stopping_metric, ", ".join(("default", *metrics))
+            raise Clash(
+                f"early_stopping_metric {metric} does not suit the objective {self.objective}: {fitting} do",
+                f"早停指标 {metric} 不适用于目标 {self.objective}：可用 {fitting}",
+                "early_stopping_metric",
             )
-        if self.growth == "leaf" and self.leaves > 1 << self.depth:
-            raise ValueError(f"a tree of depth {self.depth} has at most {1 << self.depth} leaves, not {self.leaves}")
+        if self.growth == "leaf" and self.leaves > (most := 1 << self.depth):
+            raise Clash(
+                f"a tree of depth {self.depth} has at most {most} leaves, not {self.leaves}",
+                f"深度为 {self.depth} 的树至多有 {most} 个叶子，而不是 {self.leaves}",
+                "leaves",
+            )
         if (self.objective == "ranking") != bool(self.group):
-            raise ValueError("the objective ranking needs group, the name of a column; other objectives take none")
+            raise Clash(
+                "the objective ranking needs group, the name of a column; other objectives take none",
+                "目标 ranking 需要设置 group（列名）；其他目标不需要",
+                "group",
+            )
         if self.group and self.group == self.weight:
-            raise ValueError("weight and group name the same column")
+            raise Clash("weight and group name the same column", "weight 与 group 指定了同一列", "group")
         if both := set(self.monotone_increasing) & set(self.monotone_decreasing):
-            raise ValueError(f"the score cannot both rise and fall with {', '.join(sorted(both))}")
+            named = ", ".join(sorted(both))
+            raise Clash(
+                f"the score cannot both rise and fall with {named}",
+                f"分数不能随 {named} 既升又降",
+                "monotone_decreasing",
+            )
         if bent := set(self.categorical) & {*self.monotone_increasing, *self.monotone_decreasing}:
-            raise ValueError(f"categories have no order to rise or fall with: {', '.join(sorted(bent))}")
+            named = ", ".join(sorted(bent))
+            raise Clash(
+                f"categories have no order to rise or fall with: {named}",
+                f"类别没有可升降的次序：{named}",
+                "categorical",
+            )
 
     @property
     def loss(self) -> Loss:
