@@ -22,6 +22,7 @@ from hanse.control.jobs.tables import NORMAL
 from hanse.control.jobs.wishes import Wishes
 from hanse.control.pipelines import service as pipelines
 from hanse.control.pipelines.service import Saved
+from hanse.control.removals import jobs as removal
 from hanse.core import threads
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, fault
@@ -157,6 +158,7 @@ class TaskView(BaseModel):
     outputs: dict[str, OutputView]
     fault: FaultView | None
     reused_from: str | None = None
+    seconds_left: float | None = Field(default=None, description="None: unknown, or it has ended.")
 
 
 class DisclosureView(BaseModel):
@@ -260,6 +262,7 @@ class JobView(BaseModel):
     disclosure: list[DisclosureView] = Field(default_factory=list)
     used: UseView = Field(default_factory=UseView)
     estimate: EstimateView | None = None
+    seconds_left: float | None = Field(default=None, description="None: unknown, or it does not run.")
 
 
 class EstimateAsked(Asked):
@@ -269,6 +272,22 @@ class EstimateAsked(Asked):
     part: Part = "all"
     task: Annotated[str, Field(max_length=48)] = ""
     fresh: bool = False
+
+
+class JobConsequencesView(BaseModel):
+    """What goes with a removed job (results of `tasks`, `events`); `models` and `derived` datasets remain.
+
+    `retries` are the jobs that repeat it. A removal names `digest`.
+    """
+
+    job: str
+    name: str
+    tasks: list[str]
+    events: int
+    models: list[str]
+    derived: list[str]
+    retries: list[str]
+    digest: str
 
 
 class ReportView(BaseModel):
@@ -434,6 +453,28 @@ def restore_job(job_id: str, database: Storage, caller: Runner) -> None:
         archive.restore(session, caller, JobId(job_id))
 
 
+@router.get("/jobs/{job_id}/consequences", operation_id="foresee_job_removal")
+def foresee_job_removal(job_id: str, database: Storage, caller: Runner) -> JobConsequencesView:
+    """Say what removing an ended job from this node would take with it, and what remains."""
+    with database.read() as session:
+        return _consequences(removal.foresee(session, caller, JobId(job_id)))
+
+
+@router.delete("/jobs/{job_id}", operation_id="remove_job")
+def remove_job(
+    job_id: str,
+    database: Storage,
+    desk: Desk,
+    caller: Runner,
+    digest: Annotated[str, Query(max_length=64)],
+) -> JobConsequencesView:
+    """Remove an ended job from this node with the consequences that were shown under this digest."""
+    with database.write() as session:
+        seen = removal.remove(session, caller, JobId(job_id), digest, desk.is_at)
+    removal.clear(database, desk.directory, seen)
+    return _consequences(seen)
+
+
 @router.get("/jobs/{job_id}/tasks/{task}/report", operation_id="get_report")
 def get_report(job_id: str, task: str, database: Storage, caller: Reader) -> ReportView:
     """Return this party's own report of a task: its figures, tables, curves and trees."""
@@ -465,6 +506,10 @@ def get_output(job_id: str, task: str, port: str, database: Storage, caller: Rea
         artefact = views.find_output(session, service.see_job(session, caller, JobId(job_id)), TaskName(task), port)
     found: dict[str, Any] = msgspec.to_builtins(artefact)
     return views.read_report(artefact) if artefact.kind == "report" else found
+
+
+def _consequences(seen: removal.Consequences) -> JobConsequencesView:
+    return JobConsequencesView.model_validate(msgspec.to_builtins(seen))
 
 
 def _read_pipeline(raw: dict[str, Any]) -> PipelineSpec:

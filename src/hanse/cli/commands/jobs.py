@@ -8,16 +8,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from hanse.cli.commands.templates import Values, fill_blanks
 from hanse.cli.estimates import draw_estimate, range_text
 from hanse.cli.language import language
 from hanse.cli.options import DEFAULT_DIRECTORY, AsJson, Directory
 from hanse.cli.outcome import demand_success
 from hanse.cli.reports import draw_report
-from hanse.cli.screen import draw_facts, draw_table, say_json, screen, show, what_helps
+from hanse.cli.screen import draw_facts, draw_table, error_screen, say_json, screen, show, what_helps
 from hanse.cli.units import bytes_text, seconds_text
 from hanse.cli.watching import Board
 from hanse.client import Client, connect
-from hanse.client.resources import Job, Report, Task
+from hanse.client.resources import Job, JobConsequences, Report, Task
 from hanse.core import documents
 from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError, fault
@@ -69,6 +70,21 @@ def run(
             pipeline, priority=priority, time_limit_s=time_limit, task_time_limit_s=task_time_limit, **wishes
         )
         follow(client, job, watch=watch, as_json=as_json)
+
+
+@commands.command("from-template", epilog="Example: hanse job from-template ours --set data=loans --watch")
+def from_template(
+    template: Annotated[str, typer.Argument(help="Id or name of the template: hanse template list.")],
+    values: Values = None,
+    watch: Watch = False,
+    fresh: Fresh = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the blanks of a template and run the pipeline that comes of it. `hanse template show` names the blanks."""
+    with connect(directory) as client:
+        pipeline = fill_blanks(client, template, values or [])
+        follow(client, client.run_job(pipeline, fresh=fresh), watch=watch, as_json=as_json)
 
 
 @commands.command(epilog="Example: hanse job estimate risk.json")
@@ -204,6 +220,23 @@ def restore(job: JobId, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJso
     show(None, as_json, lambda console: console.print(f"[green]✓[/] {escape(job)} is listed again"))
 
 
+@commands.command("remove", epilog="Example: hanse job remove job-5f2c9a7d01b4e6c8")
+def remove(
+    job: JobId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a job that has ended from this node, after showing what goes with it. Partners keep theirs."""
+    with connect(directory) as client:
+        seen = client.foresee_job_removal(job)
+        if not yes:
+            draw_facts(error_screen() if as_json else screen(), _facts_of_end(seen))
+            typer.confirm(f"Remove {seen.job}?", abort=True, err=True)
+        gone = client.remove_job(job, seen.digest)
+    show(gone, as_json, lambda console: console.print(f"[green]✓[/] {escape(gone.job)} is gone"))
+
+
 @commands.command("log", epilog="Example: hanse job log job-5f2c9a7d01b4e6c8 boost")
 def show_log(
     job: JobId,
@@ -239,6 +272,18 @@ def fetch(
     show(written, as_json, lambda console: console.print(text))
 
 
+def _facts_of_end(seen: JobConsequences) -> list[tuple[str, str]]:
+    """Return what a removal takes and what it leaves."""
+    return [
+        ("job", f"{seen.job} {seen.name}"),
+        ("results and logs of", ", ".join(seen.tasks) or "nothing"),
+        ("events", f"{seen.events:,}"),
+        ("models that remain", ", ".join(seen.models) or "none"),
+        ("derived datasets that remain", ", ".join(seen.derived) or "none"),
+        ("jobs that repeat it", ", ".join(seen.retries) or "none"),
+    ]
+
+
 def read_wishes(only: str, begin: str, until: str, *, fresh: bool) -> dict[str, Any]:
     """Return which part of a pipeline is asked for. Raises `request.invalid` when several are."""
     parts = [(part, task) for part, task in (("only", only), ("from", begin), ("to", until)) if task]
@@ -272,6 +317,8 @@ def draw_job(console: Console, job: Job) -> None:
     facts += [("pipeline", f"{job.pipeline}, version {job.pipeline_version}")] if job.pipeline else []
     facts += [("part", job.fragment)] if job.fragment else []
     facts += [("estimate", range_text(job.estimate.seconds, seconds_text))] if job.estimate else []
+    if job.state == "running":
+        facts.append(("time left", "unknown" if job.seconds_left is None else seconds_text(job.seconds_left)))
     draw_facts(console, facts)
     _draw_waiting(console, job)
     console.print()

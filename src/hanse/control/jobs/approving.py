@@ -22,6 +22,7 @@ from hanse.core.faults import fault
 from hanse.core.ids import OrganisationId, ProjectId, TaskName
 from hanse.core.job_messages import Decision, report_problem
 from hanse.core.planning import PipelineCheck
+from hanse.core.problems import tell
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.specs import PipelineSpec
 from hanse.core.times import now
@@ -82,8 +83,7 @@ def decision_of(session: Session, job: Job) -> Decision:
     state = state_of(session, job)
     if state in ("approved", "pending"):
         return Decision(pending=state == "pending", reused=tuple(job.reuse))
-    words = f"this party's approver has not agreed: the approval is {state or 'missing'}"
-    return Decision((report_problem(job.me, "", words, "speak with this party's approvers; then start a new job"),))
+    return Decision((report_problem(job.me, tell("approval.missing", "", state=state or "missing")),))
 
 
 def demand(session: Session, job: Job) -> None:

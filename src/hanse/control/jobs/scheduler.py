@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
+import msgspec
 import structlog
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -21,20 +22,20 @@ from hanse.control.jobs.decisions import place
 from hanse.control.jobs.queue import USUAL, Rules
 from hanse.control.jobs.states import advance, has_ended
 from hanse.control.jobs.tables import Attempt, Job, Participant
-from hanse.core.errors import describe
 from hanse.core.faults import Fault, HanseError
 from hanse.core.ids import JobId, OrganisationId, TaskName
 from hanse.core.job_messages import (
     AttemptStanding,
     AttemptState,
     Decision,
-    JobProblem,
     JobReply,
     JobRequest,
     OrderAttempt,
     ProposeJob,
     report_problem,
 )
+from hanse.core.pointers import point
+from hanse.core.problems import tell_fault
 from hanse.core.roles import GUEST, PartyId
 from hanse.core.times import later, now
 
@@ -202,8 +203,8 @@ class Scheduler:
             if error.fault.code in AWAY:
                 await asyncio.to_thread(self._note_away, job, party)
                 return
-            entry = describe(error.fault.code)
-            reply = Decision((report_problem(party, "", entry.text["en"], entry.advice["en"]),))
+            told = tell_fault(msgspec.structs.replace(error.fault, cause="", remedy=""), point("parties", party))
+            reply = Decision((report_problem(party, told),))
         if isinstance(reply, Decision):
             await asyncio.to_thread(self._note_decision, job, party, reply)
 
@@ -297,7 +298,8 @@ def _has_agreed_itself(session: Session, job: Job) -> bool:
     own = session.get_one(Participant, (job.id, GUEST))
     if not own.accepted:
         note_decision(session, job.id, GUEST, approving.decision_of(session, job))
-        service.wake(job)
+        if not own.pending:  # its approvers' word wakes the job
+            service.wake(job)
     return own.accepted
 
 
@@ -345,7 +347,7 @@ def note_decision(session: Session, job: JobId, party: PartyId, decision: Decisi
     row = service.get_job(session, job)
     row.reuse = reuse.narrow(service.tasks_of(session, job), row.reuse, decision.reused)
     if decision.problems:
-        problems = tuple(JobProblem(party, p.task, p.message, p.remedy) for p in decision.problems)
+        problems = tuple(msgspec.structs.replace(problem, party=party) for problem in decision.problems)
         row.problems = (*row.problems, *problems)
 
 

@@ -162,9 +162,12 @@ def blame(session: Session, job: JobId, told: Fault | None, teller: PartyId) -> 
 
 
 def waits_for_people(session: Session, job: JobId) -> bool:
-    """Say whether all that keeps a proposed job from beginning is that approvers have to decide."""
-    missing = [row for row in participants_of(session, job) if not row.accepted]
-    return bool(missing) and all(row.pending for row in missing)
+    """Say whether all that keeps a proposed job from going on is that approvers have to decide.
+
+    The guest's own come first: as long as they have not agreed, nobody else is asked.
+    """
+    missing = {row.party: row.pending for row in participants_of(session, job) if not row.accepted}
+    return bool(missing) and missing.get(GUEST, all(missing.values()))
 
 
 def wake(job: Job) -> None:

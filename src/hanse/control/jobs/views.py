@@ -13,6 +13,8 @@ from hanse.control.grants.service import resolve
 from hanse.control.jobs import service, spending
 from hanse.control.jobs.decisions import ATTEMPTS
 from hanse.control.jobs.lineage import all_datasets_of
+from hanse.control.jobs.remaining import Pace, longest_left, seconds_left
+from hanse.control.jobs.states import has_ended
 from hanse.control.jobs.tables import Attempt, Job, JobEvent, Task
 from hanse.core.estimates import Estimate
 from hanse.core.faults import Fault, HanseError, fault
@@ -68,6 +70,7 @@ class TaskView(msgspec.Struct, frozen=True):
     outputs: dict[str, Artefact]
     fault: Fault | None
     reused_from: JobId | None = None
+    seconds_left: float | None = None
 
 
 class DisclosureView(msgspec.Struct, frozen=True):
@@ -125,6 +128,7 @@ class JobView(msgspec.Struct, frozen=True):
     used: UseView = UseView()
     disclosure: tuple[DisclosureView, ...] = ()
     estimate: Estimate | None = None
+    seconds_left: float | None = None
 
 
 def view_job(session: Session, directory: Path, job: Job) -> JobView:
@@ -134,18 +138,25 @@ def view_job(session: Session, directory: Path, job: Job) -> JobView:
         (row for rows in attempts.values() for row in rows if row.party == job.me), key=attrgetter("ordered_at")
     )
     progress = _progress_by_task(session, job)
+    tasks = service.tasks_of(session, job.id)
+    estimate = estimates.find(session, job.id)
+    paces = _view_paces(job, tasks, attempts, progress, estimate)
     retries = select(Job.id).where(Job.retry_of == job.id).order_by(Job.created_at)
     return msgspec.structs.replace(
         outline_job(job),
         fault=_explain(job.fault, own),
         learns=_view_learns(job),
         tasks=tuple(
-            _view_task(job, task, attempts.get(task.name, []), progress.get(task.name))
-            for task in service.tasks_of(session, job.id)
+            msgspec.structs.replace(
+                _view_task(job, task, attempts.get(task.name, []), progress.get(task.name)),
+                seconds_left=_round(seconds_left(paces[task.name])) if task.state in ("waiting", "running") else None,
+            )
+            for task in tasks
         ),
         disclosure=_view_disclosure(session, directory, job),
         used=_add_use(own),
-        estimate=estimates.find(session, job.id),
+        estimate=estimate,
+        seconds_left=_round(longest_left(paces, paces)) if job.state == "running" else None,
         retried_as=tuple(session.scalars(retries)),
     )
 
@@ -251,6 +262,34 @@ def _view_task(job: Job, task: Task, rows: list[Attempt], progress: dict[str, An
         fault=_explain(task.fault, own) or _own_fault(own),
         reused_from=None if kept is None else kept.reused_from,
     )
+
+
+def _view_paces(
+    job: Job,
+    tasks: list[Task],
+    attempts: dict[TaskName, list[Attempt]],
+    progress: dict[TaskName, dict[str, Any]],
+    estimate: Estimate | None,
+) -> dict[str, Pace]:
+    """Return how each task goes, in the order of the plan; a try that runs counts from its own beginning."""
+    expected = {} if estimate is None else {one.task: one.seconds.likely or None for one in estimate.tasks}
+    moment = parse_time(now())
+
+    def pace(task: Task) -> Pace:
+        running = [
+            row.started_at for row in attempts.get(task.name, []) if row.party == job.me and row.state == "running"
+        ]
+        since = next((at for at in running if at), task.started_at)
+        elapsed_s = None if since is None else max((moment - parse_time(since)).total_seconds(), 0.0)
+        said = progress.get(task.name) or {}
+        steps = int(said.get("done", 0)), int(said.get("total", 0))
+        return Pace(has_ended(task), tuple(task.after), elapsed_s, *steps, expected.get(task.name))
+
+    return {task.name: pace(task) for task in tasks}
+
+
+def _round(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _view_attempt(row: Attempt) -> AttemptView:

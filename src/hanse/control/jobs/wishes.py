@@ -16,6 +16,8 @@ from hanse.control.jobs.tables import NORMAL
 from hanse.core.faults import fault
 from hanse.core.ids import JobId, PipelineId
 from hanse.core.job_messages import JobProblem, report_problem
+from hanse.core.pointers import point
+from hanse.core.problems import tell
 from hanse.core.roles import GUEST
 
 
@@ -71,8 +73,8 @@ def refuse_overrun(foreseen: Foreseen | None, wishes: Wishes, rules: Rules) -> t
 
 
 def _refuse(task: str, least_s: float, limit_s: int) -> JobProblem:
-    message = f"by what this node has measured it takes at least {least_s:.0f} s, and may take {limit_s} s"
-    return report_problem(GUEST, task, message, "use fewer rows or rounds, or start it with a longer time limit")
+    place = point("tasks", task) if task else ""
+    return report_problem(GUEST, tell("job.slow", place, task, least=f"{least_s:.0f}", limit=limit_s))
 
 
 def change_priority(session: Session, caller: Caller, job: JobId, priority: int) -> None:
