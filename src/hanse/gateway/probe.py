@@ -4,7 +4,6 @@ A step that is in the way of all later ones ends the probe. What is dialled are 
 """
 
 import asyncio
-import socket
 import ssl
 import statistics
 import time
@@ -15,12 +14,12 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 
 from hanse.core.addresses import read_allowed, resolve_allowed
 from hanse.core.faults import HanseError
 from hanse.core.links import Reading, tell
+from hanse.core.resolver import Judged
 from hanse.core.times import parse_time
 from hanse.gateway import wire
 from hanse.gateway.certificates import dial_context, is_signed_by
@@ -207,7 +206,7 @@ class _Look:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[aiohttp.ClientSession]:
         connector = aiohttp.TCPConnector(
-            ssl=dial_context(self._me, self._target.root_pem), resolver=_Found(self._found), limit=2
+            ssl=dial_context(self._me, self._target.root_pem), resolver=Judged(self._found), limit=2
         )
         base = f"https://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
         limit = aiohttp.ClientTimeout(total=TRANSFER_S)
@@ -310,34 +309,6 @@ class _Look:
         if passed_bytes:
             self._rates[way] = rate
             self._note(f"bandwidth_{way}", round(rate * 8e-6, 2), "Mbit/s")
-
-
-class _Found(AbstractResolver):
-    """Answers with the addresses that were looked up and judged before."""
-
-    def __init__(self, found: list[str]) -> None:
-        self._found = found
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 (aiohttp's signature)
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self._found
-        ]
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 _DECLINED = {403: "echo.refused", 404: "echo.absent", 407: "echo.proxy", 429: "echo.busy"}

@@ -1,16 +1,14 @@
 """Send one HTTPS request to where an operator points: to the judged address, without redirects, reading little."""
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Sequence
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from hanse.control.notifications.formats import Post
 from hanse.core.addresses import Allowed, resolve_allowed
 from hanse.core.faults import HanseError
+from hanse.core.resolver import Judged
 
 TRY_S = 15.0
 MOST_ANSWER_BYTES = 64 << 10
@@ -24,32 +22,6 @@ class Failed(Exception):
 
 class Refused(Exception):
     """It was not delivered, and never will be like this."""
-
-
-class Pinned(AbstractResolver):
-    """Answers with the addresses that were judged, whatever the name resolves to by now."""
-
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self._addresses
-            if family in (socket.AF_UNSPEC, socket.AF_INET6 if ":" in address else socket.AF_INET)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 async def judge(host: str, port: int, allowed: Allowed) -> list[str]:
@@ -74,7 +46,7 @@ async def send(post: Post, place: tuple[str, int], allowed: Allowed, authority: 
     """Return what is answered (64 KiB of it at most). Raises Failed, Refused; `place` is host and port of the URL."""
     addresses = await judge(*place, allowed)
     connector = aiohttp.TCPConnector(
-        resolver=Pinned(addresses), use_dns_cache=False, ssl=trust(authority), force_close=True, limit=1
+        resolver=Judged(addresses), use_dns_cache=False, ssl=trust(authority), force_close=True, limit=1
     )
     try:
         async with (

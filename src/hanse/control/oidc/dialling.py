@@ -1,46 +1,19 @@
 """Ask a provider over HTTPS: judged and pinned addresses, no redirects, caps on time and size."""
 
 import asyncio
-import socket
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from hanse.core.addresses import Allowed, resolve_allowed
 from hanse.core.faults import fault
+from hanse.core.resolver import Judged
 
 MOST_BYTES = 512 << 10
 ANSWER_S = 10.0
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class Judged(AbstractResolver):
-    """Answers with addresses that were judged before, for the one host that they belong to."""
-
-    def __init__(self, addresses: list[str]) -> None:
-        self.addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self.addresses
-            if family in (socket.AF_UNSPEC, socket.AF_INET6 if ":" in address else socket.AF_INET)
-        ]
-
-    async def close(self) -> None:
-        """Hold nothing."""
 
 
 def demand_url(url: object, what: str) -> str:
