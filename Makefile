@@ -69,7 +69,7 @@ test: .stamps/dev .stamps/kernel ## unit and integration tests of Rust and Pytho
 test-deep: .stamps/dev .stamps/kernel ## kill matrix and long searches (under 30 minutes)
 	$(call tier,deep,this tier holds no test)
 	$(say) "postgres  the suite of the control plane again, on a PostgreSQL of its own"
-	@PYTHONPATH=tests $(PY) -m pytest -q -p postgresql -n $(WORKERS) -m 'not deep and not e2e and not sqlite' src/hanse/control src/hanse/api tests/control tests/federation tests/faults tests/security
+	@$(PY) -m pytest -q -p tests.postgresql -n $(WORKERS) -m 'not deep and not e2e and not sqlite' src/hanse/control src/hanse/api tests/control tests/federation tests/faults tests/security
 
 e2e: .stamps/dev .stamps/kernel ## nodes as processes over mTLS, through the command line
 	$(call tier,e2e and not deep,this tier holds no test,--dist loadfile)
@@ -109,9 +109,10 @@ check-rules:
 bench: .stamps/dev .stamps/kernel ## every performance claim, in its quick form (one alone: make bench ARGS=bench/boost.py)
 	@for file in $(or $(ARGS),$(filter-out bench/wire.py,$(sort $(wildcard bench/*.py)))); do echo "$$file" >&2; $(PY) $$file --quick; done
 
-docs: .stamps/dev .stamps/kernel ## write docs/components from the catalogue, check every path, link and command of the pages
+docs: .stamps/dev .stamps/kernel ## write docs/components and the schema of pipelines from the catalogue, check every path, link and command of the pages
 	@$(PY) build_support/component_pages.py write
 	@$(PY) build_support/state_page.py write
+	@$(PY) -m hanse.runtime.format docs/pipeline.schema.json
 	@$(PY) -m pytest -q tests/architecture/documents_test.py
 
 dev: .stamps/dev .stamps/kernel ## two nodes on loopback that start again when the Python source changes (data in .dev/)

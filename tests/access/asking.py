@@ -16,6 +16,11 @@ PIPELINE = {
     "parties": {"guest": "bank", "host-1": "telecom"},
     "tasks": {"align": {"component": "no_such_component"}},
 }
+TEMPLATE = {
+    "name": "another matching",
+    "title": {"en": "Match", "zh": "求交"},
+    "pipeline": {**PIPELINE, "project": "risk"},
+}
 UNTIL = "2099-01-01T00:00:00Z"
 TERMS = {"columns": ["a"], "disclosure_limit": 0.1}
 PROVIDER = {"title": "Staff", "client_id": "hanse"}
@@ -72,6 +77,7 @@ ASKS: dict[str, Ask] = {
     "add_register_entry": Ask({"address": "127.0.0.1:1", "fingerprint": "not one"}),
     "add_rule": Ask({"kind": "job"}),
     "add_source": Ask(SOURCE),
+    "add_template": Ask({"project": "{project}", "template": TEMPLATE}),
     "change_source": Ask({"user": "reader"}),
     "approve_application": Ask(TERMS),
     "approve_approval": Ask({"digest": "d" * 64}),
@@ -88,6 +94,7 @@ ASKS: dict[str, Ask] = {
     "check_link": Ask({"target": "nobody"}),
     "check_pipeline": Ask({"pipeline": PIPELINE}),
     "estimate_job": Ask({"pipeline": PIPELINE}),
+    "check_template_values": Ask({"values": {}}),
     "choose_password": Ask({"code": "not-a-code", "password": PASSWORD}),
     "comment_pipeline": Ask({"text": "well"}),
     "compare_dataset_versions": Ask(query="old=1&new=2"),
@@ -112,6 +119,7 @@ ASKS: dict[str, Ask] = {
     "describe_dataset": Ask({"description": "people"}),
     "diff_pipeline": Ask(query="old=1&new=1"),
     "end_sign_in": Ask(query="provider=staff"),
+    "fill_template": Ask({"values": {}}),
     "follow_registry": Ask({"registry": "telecom"}),
     "enrol_totp": Ask({"password": "not the password"}),
     "get_dataset_drift": Ask(query="old=1&new=2"),
@@ -137,6 +145,7 @@ ASKS: dict[str, Ask] = {
     "remove_totp": Ask({"password": "not the password"}),
     "reset_user": Ask({}),
     "revoke_member": Ask({}),
+    "remove_job": Ask(query="digest=" + "0" * 64),
     "rotate_key": Ask({}),
     "run_pipeline": Ask({}, words={"pipeline": "pipeline_id"}),
     "save_derived": Ask({"name": NEW, "job": "{job}", "task": "quality", "port": "table"}),
@@ -174,6 +183,7 @@ LISTS = {
     "list_schedules": "schedule_id",
     "list_sessions": "session_id",
     "list_sources": "source_id",
+    "list_templates": "template_id",
     "list_uploads": "upload_id",
     "list_users": "user",
 }

@@ -15,12 +15,11 @@ from tests.access.knocking import Answered, knock
 from tests.access.premises import Premises
 from tests.access.table import CALLERS, HEAD, PEOPLE, Row, read_table
 from tests.access.world import KEY_SCOPES, Badge, Shelf, badges, furnish
+from tests.databases import open_new
 
 from hanse.api.console.app import ROUTERS, build_api
 from hanse.api.console.security import PUBLIC
 from hanse.control.access.permissions import GROUPS, Permission
-from hanse.control.database import Database
-from hanse.control.migrations import upgrade
 from hanse.control.users import groups
 from hanse.control.users.tables import User
 
@@ -160,8 +159,7 @@ def _cell(operation: Operation, kind: str, answer: Answered, found: Mapping[str,
 def _strangers(directory: Path) -> dict[str, Badge]:
     """Return the people of another organisation's node, whose sessions and keys mean nothing here."""
     directory.mkdir()
-    database = Database(f"sqlite:///{directory / 'hanse.db'}")
-    upgrade(database)
+    database = open_new(directory)
     with database.write() as session:
         groups.plant(session)
     found = badges(database, directory)

@@ -104,9 +104,8 @@ NAMES = sorted(set(OPERATIONS) - STREAMS)
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("mode", list(GenerationMode))
-async def test_a_request_of_every_operation_is_answered_as_described(premises: Premises, mode: GenerationMode) -> None:
-    wrong = await search(premises, mode, 1, NAMES)
+async def test_a_valid_request_of_every_operation_is_answered_as_described(premises: Premises) -> None:
+    wrong = await search(premises, GenerationMode.POSITIVE, 1, NAMES)
     assert not wrong, "\n".join(wrong)
 
 

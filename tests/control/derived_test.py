@@ -18,6 +18,7 @@ from hanse.control.jobs import deriving, service
 from hanse.core.clauses import Clauses
 from hanse.core.faults import HanseError
 from hanse.core.ids import JobId, TaskName
+from hanse.core.specs import DERIVED
 from hanse.core.times import now
 
 ALIGN = TaskName("align")
@@ -42,7 +43,7 @@ def save(office: Office, job: JobId, name: str = "aligned") -> str:
     """Save the office's part; return the reference that pipelines name."""
 
     def write(session: Session) -> str:
-        return readings.PREFIX + deriving.save(session, LOCAL, office.directory, name, job, ALIGN).digest
+        return DERIVED + deriving.save(session, LOCAL, office.directory, name, job, ALIGN).digest
 
     return office.write(write)
 

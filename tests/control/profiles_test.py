@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from tests.databases import open_new
 
 from hanse.control.access.callers import LOCAL, Caller
 from hanse.control.access.permissions import Permission
 from hanse.control.audit import service as audit
-from hanse.control.database import Database
 from hanse.control.datasets.registration import Registration
 from hanse.control.datasets.tables import Dataset
-from hanse.control.migrations import upgrade
 from hanse.control.notifications.tables import Notification
 from hanse.control.profiles import service
 from hanse.control.profiles.profiler import FOLDER, Profiler
@@ -31,8 +30,7 @@ class Node:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.database = Database(f"sqlite:///{directory / 'hanse.db'}")
-        upgrade(self.database)
+        self.database = open_new(directory)
         self.registration = Registration(directory, self.database)
 
     async def register(self, name: str = "people", rows: int = 20) -> None:

@@ -26,6 +26,7 @@ from hanse.cli.commands import (
     registries,
     schedules,
     sources,
+    templates,
     users,
 )
 from hanse.cli.commands.demo import demo
@@ -61,6 +62,7 @@ app.add_typer(sources.commands, name="source")
 app.add_typer(projects.projects, name="project")
 app.add_typer(components.commands, name="component")
 app.add_typer(pipelines.commands, name="pipeline")
+app.add_typer(templates.commands, name="template")
 app.add_typer(grants.commands, name="grant")
 app.add_typer(grants.applications, name="application")
 app.add_typer(derived.commands, name="derived")

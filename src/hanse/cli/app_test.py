@@ -41,9 +41,9 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "job resume, job retry, job run, job show, job watch, join, member confirm, "
     named += "member list, member resume, member suspend, model list, model show, node status, node up, "
     named += "pipeline archive, pipeline check, pipeline comment, pipeline copy, pipeline diff, "
-    named += (
-        "pipeline export, pipeline list, pipeline restore, pipeline run, pipeline save, pipeline show, project accept, "
-    )
+    named += "pipeline export, pipeline format, pipeline list, pipeline restore, pipeline run, "
+    named += "pipeline save, pipeline show, project accept, "
+    named += "template add, template fill, template list, template remove, template show, job from-template, "
     named += "project create, project list, version"
     named += ", dataset register, dataset upload, dataset list, dataset show, dataset versions, dataset compare, "
     named += "dataset refresh, dataset describe, dataset retire, dataset delete, dataset receipt"
@@ -57,7 +57,7 @@ def test_the_command_line_has_the_commands_that_the_documents_name() -> None:
     named += "group list, group permissions, group add, group change, group remove, "
     named += "group add-user, group remove-user, session list, session end, "
     named += "key list, key add, key rotate, key revoke, "
-    named += "job archive, job restore, job log, doctor, "
+    named += "job archive, job remove, job restore, job log, doctor, "
     named += "node certificate show, node certificate request, node certificate sign, node certificate install, "
     named += "node certificate renew, "
     named += "registry open, registry close, registry entries, registry add, registry strike, registry follow, "

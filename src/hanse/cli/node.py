@@ -58,6 +58,7 @@ from hanse.control.outbox.courier import Courier
 from hanse.control.profiles.profiler import Profiler
 from hanse.control.profiles.release import Releases
 from hanse.control.registry.desk import RegistryDesk
+from hanse.control.removals.jobs import Retention
 from hanse.control.schedules.timetable import Timetable
 from hanse.control.sessions.service import Span
 from hanse.control.settings import NodeSettings, load_settings, save_settings
@@ -223,6 +224,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
     sender = _open_sender(settings, database, identity, tls, rest_port)
     doctor = Doctor(database, look, release)
     registries = RegistryDesk(database, identity, peers, membership)
+    retention = Retention(database, settings.directory, settings.job_retention_days, desk.is_at)
     renewal = Renewal(database, identity, gateway.reload)
     parts = (
         database,
@@ -255,6 +257,7 @@ async def _start(settings: NodeSettings, command: Sequence[str], stack: AsyncExi
             ("registries", registries.run()),
             ("schedules", timetable.run()),
             ("profiles", profiler.run()),
+            ("retention", retention.run()),
             ("sender", sender.run()),
             ("rest", server.serve(sockets=[rest_socket])),
         )

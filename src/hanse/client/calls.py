@@ -14,6 +14,7 @@ from hanse.client.resources import (
     AccessKey,
     Application,
     Approval,
+    BlankProblem,
     Certificate,
     CertificateRequest,
     Channel,
@@ -26,6 +27,7 @@ from hanse.client.resources import (
     Delivery,
     Derived,
     Enrolment,
+    FilledTemplate,
     Grant,
     GrantUse,
     Group,
@@ -33,6 +35,7 @@ from hanse.client.resources import (
     Invitation,
     InvitationState,
     Job,
+    JobConsequences,
     JobEvents,
     JobProblem,
     Joined,
@@ -75,6 +78,8 @@ from hanse.client.resources import (
     SourceTable,
     SourceTest,
     Subscriptions,
+    Template,
+    TemplatePage,
     Unread,
     Upload,
     User,
@@ -85,6 +90,7 @@ from hanse.core.differences import Change
 from hanse.core.estimates import Estimate
 from hanse.core.planning import ComponentCard
 from hanse.core.specs import PipelineSpec
+from hanse.core.templates import TemplateSpec
 
 T = TypeVar("T")
 
@@ -707,6 +713,37 @@ def pipeline_comments(pipeline_id: str) -> Call[tuple[PipelineComment, ...]]:
     return Call("GET", f"/v1/pipelines/{_part(pipeline_id)}/comments", tuple[PipelineComment, ...])
 
 
+def templates(after: str = "", limit: int = 100) -> Call[TemplatePage]:
+    """List templates, a page at a time: those of the product, then those that people keep."""
+    return Call("GET", "/v1/templates", TemplatePage, query={"after": after, "limit": str(limit)})
+
+
+def template(template_id: str) -> Call[Template]:
+    """Show a template, by id or name."""
+    return Call("GET", f"/v1/templates/{_part(template_id)}", Template)
+
+
+def add_template(project: str, template: TemplateSpec) -> Call[Template]:
+    """Keep a template for who works in a project."""
+    body = {"project": project, "template": msgspec.to_builtins(template)}
+    return Call("POST", "/v1/templates", Template, body)
+
+
+def remove_template(template_id: str) -> Call[None]:
+    """Remove a template that somebody keeps."""
+    return Call("DELETE", f"/v1/templates/{_part(template_id)}", None)
+
+
+def fill_template(template_id: str, values: dict[str, Any]) -> Call[FilledTemplate]:
+    """Return the pipeline of a template with these values, by the name of their blank."""
+    return Call("POST", f"/v1/templates/{_part(template_id)}/fill", FilledTemplate, {"values": values})
+
+
+def check_template_values(template_id: str, values: dict[str, Any]) -> Call[tuple[BlankProblem, ...]]:
+    """Say everything that is wrong with values for a template's blanks."""
+    return Call("POST", f"/v1/templates/{_part(template_id)}/check", tuple[BlankProblem, ...], {"values": values})
+
+
 def run_job(pipeline: PipelineSpec, **wishes: Any) -> Call[Job]:
     """Propose a pipeline to all of its parties; it runs when they accept and the node has room.
 
@@ -747,6 +784,16 @@ def jobs(**wanted: str | None) -> Call[tuple[Job, ...]]:
 def retry_job(job_id: str) -> Call[Job]:
     """Start the pipeline of a job that ended without success once more, as a new job."""
     return Call("POST", f"/v1/jobs/{_part(job_id)}/retry", Job, {})
+
+
+def foresee_job_removal(job_id: str) -> Call[JobConsequences]:
+    """Say what removing an ended job from this node would take with it, and what remains."""
+    return Call("GET", f"/v1/jobs/{_part(job_id)}/consequences", JobConsequences)
+
+
+def remove_job(job_id: str, digest: str) -> Call[JobConsequences]:
+    """Remove an ended job from this node with the consequences that were shown under this digest."""
+    return Call("DELETE", f"/v1/jobs/{_part(job_id)}", JobConsequences, query={"digest": digest})
 
 
 def set_job_priority(job_id: str, priority: int) -> Call[Job]:

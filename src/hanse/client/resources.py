@@ -319,6 +319,19 @@ class Consequences(msgspec.Struct, frozen=True):
     derived: tuple[str, ...] = ()
 
 
+class JobConsequences(msgspec.Struct, frozen=True):
+    """What goes with a job that is removed here; `models` and `derived` datasets remain. A removal names `digest`."""
+
+    job: str
+    name: str
+    digest: str
+    tasks: tuple[str, ...] = ()
+    events: int = 0
+    models: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+    retries: tuple[str, ...] = ()
+
+
 class Upload(msgspec.Struct, frozen=True):
     """A file on its way: `received_bytes` are on the node's disk, the next chunk has at most `chunk_bytes`."""
 
@@ -502,6 +515,60 @@ class SavedPipeline(Pipeline, frozen=True, kw_only=True):
     pipeline: PipelineSpec
 
 
+class TemplateOutline(msgspec.Struct, frozen=True):
+    """A pipeline with blanks. Of one that comes with the product the id is its name, and it has no project."""
+
+    id: str
+    name: str
+    title: dict[str, str]
+    built_in: bool
+    description: dict[str, str] | None = None
+    project: str | None = None
+    owner: str | None = None
+    created_at: str | None = None
+
+
+class Blank(msgspec.Struct, frozen=True):
+    """One thing to say to a template. It may be left out when it has a default or is optional."""
+
+    name: str
+    kind: str
+    title: dict[str, str]
+    description: dict[str, str] | None = None
+    default: Any = None
+    optional: bool = False
+    at_least: float | None = None
+    at_most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+class Template(TemplateOutline, frozen=True, kw_only=True):
+    """A template with its blanks; in `pipeline`, `{"blank": NAME}` stands where a value goes."""
+
+    blanks: tuple[Blank, ...]
+    pipeline: dict[str, Any]
+
+
+class TemplatePage(msgspec.Struct, frozen=True):
+    """`next` is what to ask for as `after`."""
+
+    templates: tuple[TemplateOutline, ...]
+    next: str | None = None
+
+
+class BlankProblem(msgspec.Struct, frozen=True):
+    """What is wrong with the value of a blank, in `en` and `zh`."""
+
+    blank: str
+    message: dict[str, str]
+
+
+class FilledTemplate(msgspec.Struct, frozen=True):
+    """The pipeline that a template makes."""
+
+    pipeline: PipelineSpec
+
+
 class PipelineComment(msgspec.Struct, frozen=True):
     id: str
     version: int
@@ -568,6 +635,7 @@ class Task(msgspec.Struct, frozen=True):
     outputs: dict[str, TaskOutput] = {}
     fault: Failure | None = None
     reused_from: str | None = None
+    seconds_left: float | None = None
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -681,6 +749,7 @@ class Job(msgspec.Struct, frozen=True):
     tasks: tuple[Task, ...] = ()
     disclosure: tuple[DisclosureUse, ...] = ()
     estimate: Estimate | None = None
+    seconds_left: float | None = None
 
     @property
     def ended(self) -> bool:

@@ -97,7 +97,10 @@ def _open(url: str) -> Engine:
     address = make_url(url)
     if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
-    engine = create_engine(address, pool_size=8, max_overflow=56, pool_pre_ping=address.drivername != "sqlite")
+    kept = 56 if address.drivername == "sqlite" else 8  # a file's connections cost nothing while nobody uses them
+    engine = create_engine(
+        address, pool_size=kept, max_overflow=64 - kept, pool_pre_ping=address.drivername != "sqlite"
+    )
     if engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _begin_postgresql)

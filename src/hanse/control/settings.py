@@ -32,6 +32,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     A session ends after `session_idle_s` without a request and `session_most_s` after its login.
     `threads` and `memory_bytes` are for all attempts together, `attempts` run at once.
     Of the jobs that this node leads `*_at_once` run and `*_a_day` begin at most; 0 is no limit.
+    Jobs that ended more than `job_retention_days` ago are removed from this node; 0 keeps them.
     `data_paths` are the folders of this machine from which people with a session may register files.
     `outbound_allow` names the networks and hosts of the house that sources, webhooks and sign-in may dial.
     `profile_datasets`: each new version of a dataset is measured. `privacy_budget` is the epsilon that all figures of a
@@ -64,6 +65,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     user_jobs_a_day: Count = 0
     job_time_limit_s: Count = 7 * 86_400
     task_time_limit_s: Count = 2 * 86_400
+    job_retention_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 0
     outbound_allow: tuple[str, ...] = ()
     region: Annotated[str, msgspec.Meta(max_length=64)] = ""
     contact: Annotated[str, msgspec.Meta(max_length=200)] = ""

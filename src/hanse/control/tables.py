@@ -28,6 +28,7 @@ from hanse.control.registry.tables import Register, RegisterEntry, RegisterPropo
 from hanse.control.schedules.tables import Schedule, ScheduleRun
 from hanse.control.sessions.tables import UserSession
 from hanse.control.sources.tables import Source
+from hanse.control.templates.tables import Template
 from hanse.control.uploads.tables import Upload
 from hanse.control.users.tables import (
     Failure,
@@ -104,6 +105,7 @@ TABLES: tuple[type[Base], ...] = (
     Spending,
     Subscription,
     Task,
+    Template,
     Ticket,
     Turnstile,
     Upload,

@@ -835,6 +835,12 @@ The invitation has been used.
 Confirm the organisation that came with it, or revoke it.
 请确认使用该邀请的组织，或将其吊销。
 
+409 job.consequences
+What deleting the job takes with it has changed.
+删除该作业的影响已发生变化。
+Look at the consequences again, then confirm them.
+请重新查看影响范围后再确认。
+
 409 job.ended
 The job has ended.
 作业已结束。
@@ -1926,6 +1932,36 @@ Too many live streams are open.
 打开的实时事件流过多。
 Close some, or ask with `/v1/jobs/{id}/events`.
 请关闭一些，或改用 `/v1/jobs/{id}/events` 查询。
+
+409 template.built_in
+The template comes with the product.
+该模板为产品自带。
+It stays. Keep one of your own beside it: `hanse template add`.
+自带模板不可删除；可另存自己的模板：`hanse template add`。
+
+422 template.invalid
+The template is not valid.
+模板无效。
+Correct what the cause names; docs/guides/en/pipelines.md shows a template.
+请按原因更正；模板示例见 docs/guides/zh/pipelines.md。
+
+409 template.name_taken
+There is a template of this name.
+该名称的模板已存在。
+Choose another name, or remove the other one: `hanse template remove`.
+请更换名称，或删除已有的模板：`hanse template remove`。
+
+404 template.unknown
+There is no such template.
+没有这个模板。
+See `hanse template list`.
+请查看 `hanse template list`。
+
+422 template.values
+Values of the template's blanks are missing or wrong.
+模板的填空缺失或有误。
+Correct every blank that the cause names; `hanse template show` says what each takes.
+请更正原因中列出的各个填空；`hanse template show` 会说明各项的取值。
 
 403 ticket.refused
 The one-time link is not valid.

@@ -1,4 +1,7 @@
-"""What a route needs: `caller: Annotated[Caller, needs(Permission.DATASETS_READ)]`."""
+"""What a route needs: `caller: Annotated[Caller, needs(Permission.DATASETS_READ)]`.
+
+The dependencies are coroutines because they wait for nothing: a function would be given a thread of its own.
+"""
 
 from typing import Any
 
@@ -13,7 +16,7 @@ from hanse.core.faults import fault
 def needs(permission: Permission) -> Any:
     """Return the dependency that is the request's caller, once it has this permission. Raises `access.denied`."""
 
-    def admit(request: Request) -> Caller:
+    async def admit(request: Request) -> Caller:
         admission = _admitted(request)
         admission.caller.demand(permission)
         return admission.caller
@@ -25,7 +28,7 @@ def needs(permission: Permission) -> Any:
 def anybody() -> Any:
     """Return the dependency that is the request's caller, for what all may who have logged in: their own things."""
 
-    def admit(request: Request) -> Caller:
+    async def admit(request: Request) -> Caller:
         return _admitted(request).caller
 
     admit.permission = "signed in"  # type: ignore[attr-defined]
@@ -35,7 +38,7 @@ def anybody() -> Any:
 def signed_in() -> Any:
     """Return the dependency that is the admission of whoever calls, for routes about the caller itself."""
 
-    def admit(request: Request) -> Admission:
+    async def admit(request: Request) -> Admission:
         return _admission(request)
 
     admit.permission = "signed in"  # type: ignore[attr-defined]

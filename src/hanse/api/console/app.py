@@ -34,6 +34,7 @@ from hanse.api.console import (
     schedules,
     sessions,
     sources,
+    templates,
     uploads,
     users,
 )
@@ -55,6 +56,7 @@ ROUTERS = (
     components.router,
     derived.router,
     pipelines.router,
+    templates.router,
     jobs.router,
     live.router,
     schedules.router,

@@ -19,6 +19,7 @@ from hanse.control.jobs.deriving import save
 from hanse.control.jobs.desk import JobDesk
 from hanse.core.faults import fault
 from hanse.core.ids import JobId, TaskName
+from hanse.core.specs import DERIVED
 from hanse.core.times import now
 
 router = APIRouter(tags=["derived datasets"])
@@ -116,7 +117,7 @@ def _view(row: Derived, standing: reading.Standing) -> DerivedView:
     return DerivedView(
         id=row.id,
         name=row.name,
-        reference=reading.PREFIX + row.digest,
+        reference=DERIVED + row.digest,
         state=standing.state,
         reason=standing.reason,
         project=row.project,

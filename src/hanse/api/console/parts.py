@@ -16,7 +16,7 @@ def install(app: FastAPI, parts: Iterable[object]) -> None:
 def part(kind: type[T]) -> Any:
     """Return the dependency that is this app's part of a type."""
 
-    def find(request: Request) -> T:
+    async def find(request: Request) -> T:
         found: T = request.app.state.parts[kind]
         return found
 

@@ -1,5 +1,6 @@
 """`hanse pipeline`: keep pipelines, compare their versions, hand them on as JSON or Python."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from hanse.client.resources import Pipeline, SavedPipeline
 from hanse.core.documents import write_pipeline
 from hanse.core.faults import fault
 from hanse.core.scripts import write_python
+from hanse.runtime.format import write_format
 
 commands = typer.Typer(no_args_is_help=True, help="Keep pipelines, compare their versions, hand them on.")
 
@@ -146,6 +148,19 @@ def check(file: File, directory: Directory = DEFAULT_DIRECTORY, as_json: AsJson 
     show(problems, as_json, draw)
     if problems:
         raise typer.Exit(1)
+
+
+@commands.command("format", epilog="Example: hanse pipeline format > pipeline.schema.json")
+def show_format(as_json: AsJson = False) -> None:
+    """Write the JSON Schema of pipelines to the standard output, with the settings of each component of this release.
+
+    It needs no node. Editors that know JSON Schema complete and check a pipeline with it.
+    """
+    text = write_format()
+    if as_json:
+        say_json(json.loads(text))
+    else:
+        typer.echo(text, nl=False)
 
 
 @commands.command(epilog="Example: hanse pipeline export 'train and judge' --python > train.py")

@@ -17,9 +17,7 @@ from hanse.control.grants.service import Use, resolve
 from hanse.core.faults import HanseError, fault
 from hanse.core.ids import ProjectId
 from hanse.core.schema import Schema
-from hanse.core.specs import Artefact
-
-PREFIX = "derived:"
+from hanse.core.specs import DERIVED, Artefact
 
 
 class Reading(NamedTuple):
@@ -40,7 +38,7 @@ class Standing(NamedTuple):
 
 def is_derived(name: str) -> bool:
     """Say whether a name in a pipeline is that of a derived dataset."""
-    return name.startswith(PREFIX)
+    return name.startswith(DERIVED)
 
 
 def open_reading(session: Session, directory: Path, name: str, project: ProjectId, at: str) -> Reading:
@@ -77,7 +75,7 @@ def stand(session: Session, directory: Path, row: Derived, at: str) -> Standing:
 
 def find_digest(session: Session, reference: str) -> Derived:
     """Return this party's part of `derived:<digest>`. Raises `derived.unknown`."""
-    found = session.scalar(select(Derived).where(Derived.digest == reference.removeprefix(PREFIX)))
+    found = session.scalar(select(Derived).where(Derived.digest == reference.removeprefix(DERIVED)))
     if found is None:
         raise fault("derived.unknown", f"no part of {reference[:80]} is kept here")
     return found
